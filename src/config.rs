@@ -1,0 +1,299 @@
+//! What an operator configured, checked and with every default filled in.
+//!
+//! The shape of the file is that of Datadog's own chart (`file`); what the rest of the program reads is [`Config`].
+
+use serde_json::{Map, Value};
+
+/// The label that selects a pod where the configuration has no selector of its own; its value is the provider's name.
+pub const DEFAULT_LABEL: &str = "agent.datadoghq.com/sidecar";
+
+/// The name of the profile that lies over the built-in one and under every other.
+pub const DEFAULT_PROFILE: &str = "default";
+
+/// A configuration that passed every check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Whether anything is injected at all (`agentSidecarInjection.enabled`).
+    pub enabled: bool,
+    /// `datadog.site`, the agent's `DD_SITE`.
+    pub site: String,
+    /// `datadog.clusterName`, the agent's `DD_CLUSTER_NAME`; empty: the variable is left out.
+    pub cluster_name: String,
+    /// `datadog.tags`, the agent's `DD_TAGS`.
+    pub tags: Vec<String>,
+    /// `datadog.env`: variables of every agent, under those of the profile.
+    pub env: Vec<EnvVar>,
+    /// How a sidecar reaches the Cluster Agent; `None` where it is not to.
+    pub cluster_agent: Option<ClusterAgent>,
+    /// Where the pods run.
+    pub provider: Provider,
+    /// The agent's image.
+    pub image: Image,
+    /// `imagePullPolicy`.
+    pub pull_policy: PullPolicy,
+    /// Names of Secrets appended to the pod's `imagePullSecrets`.
+    pub image_pull_secrets: Vec<String>,
+    /// `kubeletApiLogging.enabled`.
+    pub kubelet_logs: bool,
+    /// `kubeletApiLogging.containerCollectAll`.
+    pub collect_all_logs: bool,
+    /// Which pods, in order: the first that matches wins.
+    pub selectors: Vec<Selector>,
+    /// The profiles, layered: `default` is always there and always first.
+    pub profiles: Vec<Profile>,
+    /// What annotations on a pod may change.
+    pub pod_overrides: Vec<PodOverride>,
+    /// Namespaces whose pods are never touched; the injector's own is excluded besides.
+    pub excluded_namespaces: Vec<String>,
+    /// What a person should know of a configuration that is nevertheless in force.
+    pub notices: Vec<String>,
+    /// The first sixteen hexadecimal digits of the SHA-256 of what is in force, for the status annotation.
+    pub hash: String,
+}
+
+/// Where the Cluster Agent answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterAgent {
+    /// Name of its Service.
+    pub service: String,
+    /// Namespace of its Service; `None`: the injector's own.
+    pub namespace: Option<String>,
+    /// Port of its Service.
+    pub port: u16,
+    /// Whether sidecars verify its certificate with the CA in ConfigMap `datadog-ca-cert`.
+    pub tls_verification: bool,
+}
+
+/// Where the pods run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// EKS Fargate: sockets, shared process namespace, hostPath volumes of Datadog's removed.
+    Fargate,
+    /// The container only.
+    None,
+}
+
+/// An image reference in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// For example `public.ecr.aws/datadog`.
+    pub registry: String,
+    /// For example `agent`.
+    pub name: String,
+    /// Used where there is no digest.
+    pub tag: String,
+    /// `sha256:…`; wins over the tag.
+    pub digest: Option<String>,
+}
+
+impl Image {
+    /// The reference as a container's `image` holds it.
+    pub fn reference(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.repository()),
+            None => format!("{}:{}", self.repository(), self.tag),
+        }
+    }
+
+    /// Registry and name, without tag or digest.
+    pub fn repository(&self) -> String {
+        if self.registry.is_empty() { self.name.clone() } else { format!("{}/{}", self.registry, self.name) }
+    }
+}
+
+/// A container's `imagePullPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kubernetes' own words")]
+pub enum PullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
+}
+
+impl PullPolicy {
+    /// The word Kubernetes uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// One entry of `selectors`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    /// For `explain`; may be empty.
+    pub name: String,
+    /// The profile of the pods it matches: the position in [`Config::profiles`].
+    pub profile: usize,
+    /// Over the labels of the pod; `None` matches all.
+    pub object: Option<LabelSelector>,
+    /// Over the labels of the pod's namespace; `None` matches all.
+    pub namespace: Option<LabelSelector>,
+}
+
+/// A Kubernetes label selector: every requirement must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSelector {
+    /// Label and value, each of which must be there.
+    pub match_labels: Vec<(String, String)>,
+    /// Further requirements.
+    pub match_expressions: Vec<Requirement>,
+}
+
+/// One requirement of a label selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The label.
+    pub key: String,
+    /// What must hold of it.
+    pub operator: Operator,
+}
+
+/// What must hold of a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// It is there and has one of these values.
+    In(Vec<String>),
+    /// It is absent or has none of these values.
+    NotIn(Vec<String>),
+    /// It is there.
+    Exists,
+    /// It is absent.
+    DoesNotExist,
+}
+
+/// A profile with its lower layers merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Unique.
+    pub name: String,
+    /// By name over ours; a name occurs once.
+    pub env: Vec<EnvVar>,
+    /// Requests and limits of the sidecar, each mirrored where only one was given.
+    pub resources: Resources,
+    /// The container's `securityContext` as configured; fields not named follow the pod.
+    pub security_context: Map<String, Value>,
+    /// In which list the sidecar goes.
+    pub mode: Mode,
+    /// The Secret of the API key, in the pod's namespace.
+    pub api_key_secret: SecretKey,
+    /// The Secret of the Cluster Agent's token, in the pod's namespace.
+    pub token_secret: SecretKey,
+    /// Whether the annotation `sidecar.profile` may choose it.
+    pub selectable: bool,
+}
+
+/// Requests and limits by resource name, in the configuration's own spelling of the quantities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// By resource, such as `cpu`.
+    pub requests: Vec<(String, String)>,
+    /// By resource, such as `memory`.
+    pub limits: Vec<(String, String)>,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    /// The Secret.
+    pub name: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// An environment variable of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// A literal value.
+    pub value: Option<String>,
+    /// A reference, as Kubernetes' `EnvVarSource`.
+    pub value_from: Option<Value>,
+}
+
+/// In which list of the pod the sidecar goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Native for pods that end, a container otherwise.
+    #[default]
+    Auto,
+    /// Last in `spec.containers`.
+    Container,
+    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 or later).
+    Native,
+}
+
+/// What annotations on a pod may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodOverride {
+    /// `agent.datadoghq.com/sidecar.profile`.
+    Profile,
+    /// `agent.datadoghq.com/sidecar.{cpu,memory}.{request,limit}`.
+    Resources,
+    /// `agent.datadoghq.com/sidecar.mode`.
+    Mode,
+    /// `agent.datadoghq.com/sidecar.entrypoints`.
+    Entrypoints,
+}
+
+impl Default for Config {
+    /// What an empty configuration file means.
+    fn default() -> Self {
+        let secret = |key: &str| SecretKey { name: "datadog-secret".into(), key: key.into() };
+        let resources = || vec![("cpu".into(), "200m".into()), ("memory".into(), "256Mi".into())];
+        Self {
+            enabled: true,
+            site: "datadoghq.com".into(),
+            cluster_name: String::new(),
+            tags: Vec::new(),
+            env: Vec::new(),
+            cluster_agent: Some(ClusterAgent {
+                service: "datadog-cluster-agent".into(),
+                namespace: None,
+                port: 5005,
+                tls_verification: false,
+            }),
+            provider: Provider::Fargate,
+            image: Image {
+                registry: "public.ecr.aws/datadog".into(),
+                name: "agent".into(),
+                tag: env!("PINNED_AGENT_VERSION").into(),
+                digest: None,
+            },
+            pull_policy: PullPolicy::IfNotPresent,
+            image_pull_secrets: Vec::new(),
+            kubelet_logs: false,
+            collect_all_logs: false,
+            selectors: vec![Selector {
+                object: Some(LabelSelector {
+                    match_labels: vec![(DEFAULT_LABEL.into(), "fargate".into())],
+                    match_expressions: Vec::new(),
+                }),
+                ..Selector::default()
+            }],
+            profiles: vec![Profile {
+                name: DEFAULT_PROFILE.into(),
+                env: Vec::new(),
+                resources: Resources { requests: resources(), limits: resources() },
+                security_context: Map::new(),
+                mode: Mode::Auto,
+                api_key_secret: secret("api-key"),
+                token_secret: secret("token"),
+                selectable: true,
+            }],
+            pod_overrides: vec![
+                PodOverride::Profile,
+                PodOverride::Resources,
+                PodOverride::Mode,
+                PodOverride::Entrypoints,
+            ],
+            excluded_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).into(),
+            notices: Vec::new(),
+            hash: String::new(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Adds the Datadog Agent sidecar to pods on EKS Fargate: as an admission webhook, and offline.
+//!
+//! ```text
+//! values.yaml ── config ── Rules (compiled once, immutable, behind one Arc swap) ──┐
+//!                                                                                  ▼
+//! API server ── TLS ── route ── bytes ── admission ── select::decide ── sidecar::plan ── patch ── bytes
+//! manifest.yaml ── workload ── pod as JSON ────────────┘ same calls      └── operations, warnings, reason
+//! ```
+//!
+//! The deciding half (`config`, `rules`, `select`, `pod`, `patch`, `sidecar`, `workload`, `admission`) is pure: no clock, no
+//! file, no environment, no Kubernetes client. Everything that can go wrong in a pod can be tested with two JSON values.
+
+pub mod admission;
+pub mod cli;
+pub mod config;
+pub mod decide;
+pub mod patch;
+pub mod pod;
+pub mod rules;
+pub mod select;
+pub mod sidecar;

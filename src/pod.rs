@@ -1,0 +1,1 @@
+//! The pod as it is read.

@@ -1,0 +1,96 @@
+//! Which pods: the ordered questions of the product's contract.
+
+/// Why a pod is not injected: a closed list, the same word in metric, log, warning and documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SkipReason {
+    /// Not the creation of a pod.
+    NotApplicable,
+    /// The pod says so itself, by label or annotation.
+    OptedOut,
+    /// Its namespace is excluded, or is the injector's own.
+    NamespaceExcluded,
+    /// A mirror pod, host namespaces, Windows, another architecture.
+    UnsupportedPod,
+    /// An agent that isn't ours is there already.
+    AgentPresent,
+    /// No selector matches.
+    NoMatch,
+    /// What must be added contradicts the pod.
+    Conflict,
+    /// An error of ours, or a patch that would not apply.
+    InternalError,
+}
+
+impl SkipReason {
+    /// Every reason, in the order of the questions.
+    pub const ALL: [Self; 8] = [
+        Self::NotApplicable,
+        Self::OptedOut,
+        Self::NamespaceExcluded,
+        Self::UnsupportedPod,
+        Self::AgentPresent,
+        Self::NoMatch,
+        Self::Conflict,
+        Self::InternalError,
+    ];
+
+    /// The word used in metrics, logs, warnings and documentation.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "not_applicable",
+            Self::OptedOut => "opted_out",
+            Self::NamespaceExcluded => "namespace_excluded",
+            Self::UnsupportedPod => "unsupported_pod",
+            Self::AgentPresent => "agent_present",
+            Self::NoMatch => "no_match",
+            Self::Conflict => "conflict",
+            Self::InternalError => "internal_error",
+        }
+    }
+}
+
+/// What was decided of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The sidecar is added.
+    Injected,
+    /// Our sidecar was there already; what others added since got what it lacked (often nothing).
+    Completed,
+    /// The pod stays as it is.
+    Skipped(SkipReason),
+}
+
+impl Outcome {
+    /// The word used in metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Injected => "injected",
+            Self::Completed => "completed",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+}
+
+/// What is known of a pod beside the pod itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The pod's namespace.
+    pub namespace: &'a str,
+    /// The labels of that namespace, where known.
+    pub namespace_labels: Option<&'a crate::rules::Labels>,
+}
+
+/// A decision with everything a caller tells about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The profile used, as its position in the configuration; `None` for a skip before one was chosen.
+    pub profile: Option<usize>,
+    /// For people: at most 120 characters each, no secret, no raw value of the pod's.
+    pub warnings: Vec<String>,
+    /// The reason of a skip in words; empty where the reason says it all (`no_match`, `not_applicable`).
+    pub detail: String,
+    /// A JSON Patch (RFC 6902) from the pod's root as JSON text; empty where nothing changes.
+    pub patch: Vec<u8>,
+}
