@@ -57,9 +57,11 @@ fn read(case: &Path, file: &str) -> Option<String> {
 
 /// The text of each file that a case comes out as; `None`: there is no such file.
 fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
-    let around: Around = read(case, "setting.yaml").map(|text| serde_saphyr::from_str(&text).unwrap()).unwrap_or_default();
+    let around: Around =
+        read(case, "setting.yaml").map(|text| serde_saphyr::from_str(&text).unwrap()).unwrap_or_default();
     let config = match read(case, "config.yaml") {
-        Some(text) => config::load(&text, "config.yaml").unwrap_or_else(|problems| panic!("{}: {problems}", case.display())),
+        Some(text) => config::load(&text, "config.yaml")
+            .unwrap_or_else(|problems| panic!("{}: {problems}", case.display())),
         None => Config::default(),
     };
     let setting = Setting {
@@ -69,7 +71,8 @@ fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
     };
     let rules = Rules::compile(Config { hash: "0123456789abcdef".into(), ..config }, setting);
     let pod: Value = serde_saphyr::from_str(&read(case, "in.yaml").unwrap()).unwrap();
-    let subject = Subject { namespace: &around.namespace, namespace_labels: around.namespace_labels.as_ref() };
+    let subject =
+        Subject { namespace: &around.namespace, namespace_labels: around.namespace_labels.as_ref() };
     let decision = decide(pod.to_string().as_bytes(), subject, &rules).unwrap();
     let after = laws::applied(&pod, &decision);
 
@@ -79,7 +82,8 @@ fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
     let out = operations.as_ref().map(|_| serde_saphyr::to_string(&after).unwrap());
     let patch = operations.map(|o| format!("{}\n", serde_json::to_string_pretty(&o).unwrap()));
     // The version changes with every release, and nothing else of a case does.
-    let stable = |text: String| text.replace(&format!(r#"\"{}\""#, env!("CARGO_PKG_VERSION")), r#"\"VERSION\""#);
+    let stable =
+        |text: String| text.replace(&format!(r#"\"{}\""#, env!("CARGO_PKG_VERSION")), r#"\"VERSION\""#);
     [("decision.yaml", Some(told)), ("patch.json", patch.map(stable)), ("out.yaml", out.map(stable))]
 }
 
