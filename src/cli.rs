@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input.
 
+mod inject;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -14,10 +16,15 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Injects manifests offline: the same decisions as the webhook's.
+    Inject(inject::Args),
+}
 
 /// Parses the arguments, runs the command, returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    match cli.command {
+        Command::Inject(args) => inject::run(&args),
+    }
 }
