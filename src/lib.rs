@@ -18,6 +18,7 @@ pub mod inject;
 pub mod manifest;
 pub mod patch;
 pub mod pod;
+pub mod quantity;
 pub mod rules;
 pub mod select;
 pub mod sidecar;
