@@ -29,6 +29,10 @@ pub(super) struct Yaml {
 pub(super) fn yaml(text: &str) -> Result<Yaml, Fault> {
     // kubectl reads line by line and ends the last one.
     let mut text = if text.ends_with('\n') { Cow::Borrowed(text) } else { Cow::Owned(format!("{text}\n")) };
+    // A line break in YAML 1.1 alone.
+    if text.contains('\u{85}') {
+        text = Cow::Owned(text.replace('\u{85}', "\n"));
+    }
     for _ in 0..MAX_MENDED {
         match yaml_strict(&text) {
             Err(Problem::Syntax(error)) => match mend(&text, &error) {
