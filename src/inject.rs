@@ -88,7 +88,9 @@ pub fn inject<'a>(
         return Err(unread);
     }
     let mut namespaces = Namespaces::new();
-    for value in read.iter().flat_map(|(_, documents)| documents).filter_map(|document| document.value.as_ref()) {
+    for value in
+        read.iter().flat_map(|(_, documents)| documents).filter_map(|document| document.value.as_ref())
+    {
         workload::collect_namespaces(value, &mut namespaces);
     }
     for (name, labels) in &assumptions.namespace_labels {

@@ -108,7 +108,8 @@ pub fn text(bytes: &[u8]) -> Result<&str, Fault> {
 impl Document<'_> {
     /// The document with another value, in its own syntax. What stands before the value is kept, comments inside are not.
     pub fn rewritten(&self, value: &Map<String, Value>) -> String {
-        let (head, body, tail) = (&self.text[..self.head], &self.text[self.head..self.end], &self.text[self.end..]);
+        let (head, body, tail) =
+            (&self.text[..self.head], &self.text[self.head..self.end], &self.text[self.end..]);
         let value = Value::Object(value.clone());
         let written = match self.syntax {
             Syntax::Json => json::write(&value, json::Style::of(body)),
@@ -153,7 +154,8 @@ fn chunk_documents<'a>(chunk: &Chunk<'a>, number: usize) -> Result<Vec<Document<
 }
 
 fn yaml_document<'a>(chunk: &Chunk<'a>, number: usize) -> Result<Document<'a>, Fault> {
-    let read::Yaml { value, comments, mut duplicates } = read::yaml(chunk.text).map_err(|fault| chunk.place(fault, number))?;
+    let read::Yaml { value, comments, mut duplicates } =
+        read::yaml(chunk.text).map_err(|fault| chunk.place(fault, number))?;
     for duplicate in &mut duplicates {
         *duplicate = chunk.place(duplicate.clone(), number);
     }

@@ -1,7 +1,8 @@
 //! `inject`: manifests in, injected manifests out.
 
+use super::{Exit, read_input};
 use crate::{
-    config::Config,
+    config::{self, Config},
     decide,
     inject::{self, Assumptions, Input},
     manifest,
@@ -11,30 +12,23 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use std::{
     fs,
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    process::ExitCode,
     str::FromStr,
 };
-
-/// The exit code where `--check` found something.
-const WOULD_CHANGE: u8 = 1;
-/// The exit code of a bad configuration; clap uses the same for bad arguments.
-const MISCONFIGURED: u8 = 2;
-/// The exit code of unreadable input.
-const UNREADABLE: u8 = 3;
 
 /// What a directory is searched for.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
+/// Injects manifests offline: the same decisions as the webhook's.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Inject {
     /// Manifests: a file, a directory (its *.yaml, *.yml and *.json, not recursive) or - for stdin; may be repeated.
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
     files: Vec<String>,
     /// The configuration, in the shape of the Helm chart's values; without it, that of an empty file.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Option<String>,
     /// The namespace of objects that name none.
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
     namespace: String,
@@ -77,7 +71,8 @@ impl FromStr for NamespaceLabel {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once(':').and_then(|(namespace, label)| Some((namespace, label.split_once('=')?)));
+        let parts =
+            text.split_once(':').and_then(|(namespace, label)| Some((namespace, label.split_once('=')?)));
         match parts {
             Some((namespace, (key, value))) if !namespace.is_empty() && !key.is_empty() => {
                 Ok(Self { namespace: namespace.into(), key: key.into(), value: value.into() })
@@ -105,20 +100,21 @@ impl FromStr for KubernetesVersion {
 }
 
 /// Runs the command. Nothing is printed on stdout unless everything could be read.
-pub(super) fn run(args: &Args) -> ExitCode {
+pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
     let rules = match load_rules(args) {
         Ok(rules) => rules,
-        Err(problems) => return fail(MISCONFIGURED, &problems),
+        Err(problems) => return Ok(fail(Exit::Configuration, &problems)),
     };
     say(&rules.config.notices);
     let inputs = match read_inputs(&args.files) {
         Ok(inputs) => inputs,
-        Err(problems) => return fail(UNREADABLE, &problems),
+        Err(problems) => return Ok(fail(Exit::Unreadable, &problems)),
     };
-    let sheets = inject::inject(&inputs, &assumptions(args), |pod, subject| decide::decide(pod, subject, &rules));
+    let sheets =
+        inject::inject(&inputs, &assumptions(args), |pod, subject| decide::decide(pod, subject, &rules));
     let sheets = match sheets {
         Ok(sheets) => sheets,
-        Err(unread) => return fail(UNREADABLE, &unread),
+        Err(unread) => return Ok(fail(Exit::Unreadable, &unread)),
     };
     for page in sheets.iter().flat_map(|sheet| &sheet.pages) {
         say(&page.notes);
@@ -130,16 +126,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Format::Json => inject::json(&sheets),
         Format::Patch => inject::patches(&sheets),
     };
-    if let Err(error) = print(&text) {
-        return fail(UNREADABLE, &[format!("stdout: {error}")]);
-    }
-    if args.check && !text.is_empty() { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS }
+    print(&text).context("stdout")?;
+    Ok(if args.check && !text.is_empty() { Exit::WouldChange } else { Exit::Done })
 }
 
-fn load_rules(args: &Args) -> Result<Rules, Vec<String>> {
+fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
     let config = match &args.config {
         None => Config::default(),
-        Some(path) => load_config(path)?,
+        Some(file) => load_config(file)?,
     };
     let setting = Setting {
         own_namespace: args.own_namespace.clone(),
@@ -149,13 +143,12 @@ fn load_rules(args: &Args) -> Result<Rules, Vec<String>> {
     Ok(Rules::compile(config, setting))
 }
 
-fn load_config(path: &Path) -> Result<Config, Vec<String>> {
-    let text = fs::read_to_string(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
-    let _ = text;
-    Ok(Config::default())
+fn load_config(file: &str) -> Result<Config, Vec<String>> {
+    let bytes = fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?;
+    config::load_bytes(&bytes, file).map_err(|problems| vec![problems.to_string()])
 }
 
-fn assumptions(args: &Args) -> Assumptions {
+fn assumptions(args: &Inject) -> Assumptions {
     let mut namespace_labels = Namespaces::new();
     for NamespaceLabel { namespace, key, value } in args.namespace_labels.iter().cloned() {
         namespace_labels.entry(namespace).or_default().insert(key, value);
@@ -167,21 +160,12 @@ fn assumptions(args: &Args) -> Assumptions {
 fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
     let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     for file in files {
-        if file == "-" {
-            let mut bytes = Vec::new();
-            match io::stdin().read_to_end(&mut bytes) {
-                Ok(_) => push_input(&mut inputs, &mut problems, "stdin".into(), &bytes),
-                Err(error) => problems.push(format!("stdin: {error}")),
-            }
-            continue;
-        }
-        match expand(Path::new(file)) {
-            Ok(paths) => {
-                for path in paths {
-                    let name = path.display().to_string();
-                    match fs::read(&path) {
-                        Ok(bytes) => push_input(&mut inputs, &mut problems, name, &bytes),
-                        Err(error) => problems.push(format!("{name}: {error}")),
+        match expand(file) {
+            Ok(names) => {
+                for name in names {
+                    match read(name) {
+                        Ok(input) => inputs.push(input),
+                        Err(problem) => problems.push(problem),
                     }
                 }
             }
@@ -191,30 +175,31 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
     if problems.is_empty() { Ok(inputs) } else { Err(problems) }
 }
 
-fn push_input(inputs: &mut Vec<Input>, problems: &mut Vec<String>, name: String, bytes: &[u8]) {
-    match manifest::text(bytes) {
-        Ok(text) => inputs.push(Input { name, text: text.to_owned() }),
-        Err(fault) => problems.push(format!("{name}: {fault}")),
-    }
+fn read(file: String) -> Result<Input, String> {
+    let name = if file == "-" { "stdin".into() } else { file.clone() };
+    let bytes = read_input(&file).map_err(|error| format!("{name}: {error}"))?;
+    let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
+    Ok(Input { name, text })
 }
 
-/// The files that a path means: itself, or the manifests directly in it, sorted.
-fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let place = || path.display().to_string();
-    if !fs::metadata(path).with_context(place)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+/// The files that an argument means: itself, or the manifests directly in a directory, sorted.
+fn expand(file: &str) -> anyhow::Result<Vec<String>> {
+    let directory = Path::new(file);
+    if file == "-" || !fs::metadata(directory).with_context(|| file.to_owned())?.is_dir() {
+        return Ok(vec![file.to_owned()]);
     }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path).with_context(place)? {
-        let entry = entry.with_context(place)?.path();
-        let named = entry.extension().is_some_and(|extension| EXTENSIONS.iter().any(|e| extension == *e));
-        if named && entry.is_file() {
-            found.push(entry);
+    let mut found: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| file.to_owned())? {
+        let path = entry.with_context(|| file.to_owned())?.path();
+        let named =
+            path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+        if named && path.is_file() {
+            found.push(path);
         }
     }
     found.sort();
-    anyhow::ensure!(!found.is_empty(), "{}: no *.yaml, *.yml or *.json in this directory", place());
-    Ok(found)
+    anyhow::ensure!(!found.is_empty(), "{file}: no *.yaml, *.yml or *.json in this directory");
+    Ok(found.iter().map(|path| path.display().to_string()).collect())
 }
 
 /// Prints on stdout; a reader who has gone away has seen enough.
@@ -230,9 +215,9 @@ fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn fail(code: u8, problems: &[impl ToString]) -> ExitCode {
+fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
     say(problems);
-    ExitCode::from(code)
+    exit
 }
 
 /// A line each on stderr.

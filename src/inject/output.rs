@@ -8,8 +8,8 @@ use serde_json::Value;
 pub fn yaml(sheets: &[Sheet<'_>]) -> String {
     let pages = || sheets.iter().flat_map(|sheet| &sheet.pages);
     // JSON values follow each other without separators, but not where YAML is among them.
-    let separate =
-        sheets.len() > 1 && pages().any(|page| page.document.value.is_some() && page.document.syntax == Syntax::Yaml);
+    let separate = sheets.len() > 1
+        && pages().any(|page| page.document.value.is_some() && page.document.syntax == Syntax::Yaml);
     let mut out = String::new();
     for sheet in sheets {
         for (i, page) in sheet.pages.iter().enumerate() {
@@ -43,12 +43,19 @@ pub fn json(sheets: &[Sheet<'_>]) -> String {
 
 /// The operations of each document on a line of its own, `[]` where nothing changes.
 pub fn patches(sheets: &[Sheet<'_>]) -> String {
-    lines(sheets, |page| page.document.value.as_ref().map(|_| Value::Array(page.operations.clone()).to_string()))
+    lines(sheets, |page| {
+        page.document.value.as_ref().map(|_| Value::Array(page.operations.clone()).to_string())
+    })
 }
 
 /// The names of the objects that change, a line each.
 pub fn names(sheets: &[Sheet<'_>]) -> String {
-    sheets.iter().flat_map(|sheet| &sheet.pages).flat_map(|page| &page.names).map(|name| format!("{name}\n")).collect()
+    sheets
+        .iter()
+        .flat_map(|sheet| &sheet.pages)
+        .flat_map(|page| &page.names)
+        .map(|name| format!("{name}\n"))
+        .collect()
 }
 
 fn lines(sheets: &[Sheet<'_>], line: impl Fn(&Page<'_>) -> Option<String>) -> String {

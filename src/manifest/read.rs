@@ -171,7 +171,8 @@ impl<'a> Reader<'a> {
                     map.extend(source);
                 }
             } else if map.insert(key.clone(), value).is_some() && !merged.contains(&key) {
-                self.duplicates.push(fault(span.start, format!("key {key:?} is given twice, the last one counts")));
+                self.duplicates
+                    .push(fault(span.start, format!("key {key:?} is given twice, the last one counts")));
             }
         }
     }
@@ -224,7 +225,12 @@ enum Read {
     Plain(Scalar),
 }
 
-fn scalar_value(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Result<Read, Fault> {
+fn scalar_value(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    span: Span,
+) -> Result<Read, Fault> {
     let plain = |text: Cow<'_, str>| match scalar::resolve(&text) {
         Scalar::Text => Read::Text(text.into_owned()),
         scalar => Read::Plain(scalar),

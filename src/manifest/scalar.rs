@@ -107,7 +107,8 @@ fn float(text: &str) -> Scalar {
 fn separated(text: &str) -> bool {
     let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let bytes = text.as_bytes();
-    (0..bytes.len()).all(|i| bytes[i] != b'_' || (i > 0 && digit(bytes.get(i - 1)) && digit(bytes.get(i + 1))))
+    (0..bytes.len())
+        .all(|i| bytes[i] != b'_' || (i > 0 && digit(bytes.get(i - 1)) && digit(bytes.get(i + 1))))
 }
 
 /// `190:20:30` and `1:30.5`, numbers in YAML 1.1.

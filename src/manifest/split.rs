@@ -97,7 +97,8 @@ fn chunk(text: &str, line: usize) -> Chunk<'_> {
         if head == text.len() && !is_presentation(line) && !bare(line) {
             // Blanks before the value are its indentation in YAML and nothing in JSON.
             let json = line.trim_start().starts_with(['{', '[']);
-            let mark = if offset == 0 { text.len() - text.trim_start_matches(BYTE_ORDER_MARK).len() } else { 0 };
+            let mark =
+                if offset == 0 { text.len() - text.trim_start_matches(BYTE_ORDER_MARK).len() } else { 0 };
             head = offset + mark + if json { line.len() - line.trim_start().len() } else { 0 };
         }
     }
