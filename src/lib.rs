@@ -16,6 +16,7 @@ pub mod config;
 pub mod decide;
 pub mod patch;
 pub mod pod;
+pub mod quantity;
 pub mod rules;
 pub mod select;
 pub mod sidecar;
