@@ -50,7 +50,8 @@ impl Api {
 
     /// `kubectl create --dry-run=server`.
     pub async fn dry_run(&self, object: &Value) -> Reply {
-        self.send(Method::POST, &format!("{}?dryRun=All", collection(object)), "application/json", object).await
+        self.send(Method::POST, &format!("{}?dryRun=All", collection(object)), "application/json", object)
+            .await
     }
 
     /// `kubectl apply --server-side`.
@@ -88,7 +89,12 @@ impl Api {
         let request = Request::builder().method(method).uri(path).header("content-type", content_type);
         let response = self.0.send(request.body(Body::from(body)).unwrap()).await.unwrap();
         let status = response.status();
-        let warnings = response.headers().get_all("warning").iter().map(|value| warning(value.to_str().unwrap())).collect();
+        let warnings = response
+            .headers()
+            .get_all("warning")
+            .iter()
+            .map(|value| warning(value.to_str().unwrap()))
+            .collect();
         let body = response.into_body().collect_bytes().await.unwrap();
         Reply { status, warnings, body: serde_json::from_slice(&body).unwrap_or_default() }
     }

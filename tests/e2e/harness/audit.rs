@@ -35,7 +35,8 @@ pub fn calls(log: &Path, namespace: &str, pod: &str) -> Option<Vec<Call>> {
                 && event["responseObject"]["metadata"]["name"] == pod
         })?;
     let notes = event["annotations"].as_object()?;
-    let mut calls: Vec<_> = notes.iter().filter_map(|(key, note)| Some((key.strip_prefix(CALL)?, note))).collect();
+    let mut calls: Vec<_> =
+        notes.iter().filter_map(|(key, note)| Some((key.strip_prefix(CALL)?, note))).collect();
     // `round_R_index_I`
     calls.sort_by_key(|(place, _)| numbers(place));
     Some(

@@ -3,7 +3,7 @@
 use super::{
     api::Api,
     pki::Authority,
-    processes::{Process, Processes, free_port},
+    processes::{Processes, free_port},
     wait,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -17,13 +17,13 @@ use tokio::sync::OnceCell;
 /// Where the binaries are; set by `make e2e`.
 const BINARIES: &str = "CONTROL_PLANE_BIN";
 
-/// Every webhook call and patch of a pod is written down before its answer goes out. Namespaces called `quiet` are left out.
+/// Every webhook call and patch of a pod is written down before its answer goes out. The quiet namespaces are for pods by the thousand.
 const AUDIT_POLICY: &str = "
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-  - {level: None, namespaces: [quiet]}
+  - {level: None, namespaces: [quiet, quiet-plain]}
   - {level: RequestResponse, verbs: [create, update, patch], resources: [{group: '', resources: [pods, pods/ephemeralcontainers]}]}
   - {level: None}
 ";
@@ -178,6 +178,7 @@ users: [{{name: {user}, user: {{client-certificate: {folder}/{user}.crt, client-
 
 async fn client(kubeconfig: &Path) -> kube::Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     kube::Client::try_from(config).unwrap()
 }

@@ -54,7 +54,10 @@ impl Injector {
         command.args([format!("--bind=127.0.0.1:{port}"), format!("--admin-bind=127.0.0.1:{admin_port}")]);
         match reached {
             Reached::Service => {
-                cluster.authority.server(&[&format!("{name}.{OWN_NAMESPACE}.svc")]).write(&certificates, "tls");
+                cluster
+                    .authority
+                    .server(&[&format!("{name}.{OWN_NAMESPACE}.svc")])
+                    .write(&certificates, "tls");
                 command.arg("--cert-dir").arg(&certificates);
                 let service = format!(
                     "{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, \
@@ -89,7 +92,7 @@ impl Injector {
     /// The webhook configuration of an installation, but that it sees the scene's namespaces only and that its name ends with
     /// the scene's.
     pub fn webhook(&self) -> Value {
-        let mut webhook = webhook(&self.configuration, self.scene, self.client_config());
+        let mut webhook = webhook(&self.configuration, self.scene, &self.client_config());
         let expressions = webhook.pointer_mut("/webhooks/0/namespaceSelector/matchExpressions").unwrap();
         expressions.as_array_mut().unwrap().push(json!({
             "key": "kubernetes.io/metadata.name",
@@ -109,11 +112,6 @@ impl Injector {
             TcpStream::connect(("127.0.0.1", self.port)).await.is_err().then_some(())
         })
         .await;
-    }
-
-    /// The port it serves the webhook on.
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// What it logged.
@@ -144,7 +142,7 @@ impl Injector {
 }
 
 /// A webhook on the creation of pods in the namespaces of a scene.
-pub fn webhook(name: &str, scene: &str, client_config: Value) -> Value {
+pub fn webhook(name: &str, scene: &str, client_config: &Value) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

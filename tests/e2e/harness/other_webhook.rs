@@ -25,7 +25,8 @@ pub async fn serve(scene: &Scene, name: &str, mutation: Mutation) {
     let pair = authority.server(&["127.0.0.1"]);
     let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let mut config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -38,15 +39,20 @@ pub async fn serve(scene: &Scene, name: &str, mutation: Mutation) {
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let answer = service_fn(move |request| answer(request, mutation));
-                _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer).await;
+                _ = http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await;
             });
         }
     });
     let client_config = json!({"caBundle": STANDARD.encode(authority.pem()), "url": url});
-    scene.register(&webhook(name, scene.name, client_config)).await;
+    scene.register(&webhook(name, scene.name, &client_config)).await;
 }
 
-async fn answer(request: Request<Incoming>, mutation: Mutation) -> Result<Response<Full<hyper::body::Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    mutation: Mutation,
+) -> Result<Response<Full<hyper::body::Bytes>>, Infallible> {
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let review: Value = serde_json::from_slice(&body).unwrap();
     let operations = mutation(&review["request"]["object"]);

@@ -26,6 +26,7 @@ pub struct Processes {
 
 impl Processes {
     /// Takes a folder, which goes with the processes unless the variable `KEEP` is set.
+    #[expect(clippy::zombie_processes, reason = "it outlives us")]
     pub fn new(folder: PathBuf) -> Self {
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])

@@ -27,16 +27,12 @@ pub struct Scene {
     pub plain: String,
 }
 
-/// What became of a pod in both namespaces.
+/// What became of a pod.
 pub struct Injected {
-    /// As it is stored without the webhook.
-    pub plain: Value,
     /// As it is stored.
     pub pod: Value,
     /// The warnings of its creation.
     pub warnings: Vec<String>,
-    /// What the injector answered.
-    pub patch: Vec<Value>,
 }
 
 impl Scene {
@@ -72,7 +68,8 @@ impl Scene {
 
     /// Makes a namespace and the ServiceAccount that its pods need, as a controller would.
     pub async fn make_namespace(&self, name: &str, labels: Value) {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
         self.api.create(&namespace).await.created();
         self.create(name, "{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}").await;
     }
@@ -106,20 +103,20 @@ impl Scene {
         let plain = self.api.create(&in_namespace(pod.clone(), &self.plain)).await.created();
         let reply = self.try_pod(&pod).await;
         let warnings = reply.warnings.clone();
-        self.judge(plain, &reply.created(), warnings).await
+        self.judge(&plain, &reply.created(), warnings).await
     }
 
     /// Sees what [`Scene::inject`] sees, of a pod that somebody made.
-    pub async fn judge(&self, plain: Value, made: &Value, warnings: Vec<String>) -> Injected {
+    pub async fn judge(&self, plain: &Value, made: &Value, warnings: Vec<String>) -> Injected {
         let pod = self.api.get(&typed(made)).await.created();
         assert_eq!(pods::sidecars(&pod), 1, "warnings {warnings:?}, pod {pod:#}");
-        pods::assert_kept(&plain, &pod);
+        pods::assert_kept(plain, &pod);
         let mut calls = self.calls(&pod).into_iter().filter(|call| call.mutated);
         let first = calls.next().expect("a call that changed the pod");
         assert_eq!((first.round, calls.next()), (0, None), "one answer does it all");
         let added = |operation: &Value| operation["op"] == "add" || operation["op"] == "test";
         assert!(first.patch.iter().all(added), "{:?}", first.patch);
-        Injected { plain, pod, warnings, patch: first.patch }
+        Injected { pod, warnings }
     }
 
     /// Makes a pod and sees that it is stored as it is without the webhook; returns the warnings.
@@ -137,7 +134,8 @@ impl Scene {
     /// The webhook calls for a pod of `namespace`.
     pub fn calls(&self, pod: &Value) -> Vec<Call> {
         let (namespace, name) = (pod["metadata"]["namespace"].as_str(), pod["metadata"]["name"].as_str());
-        audit::calls(&self.cluster.audit, namespace.unwrap(), name.unwrap()).expect("the creation in the audit log")
+        audit::calls(&self.cluster.audit, namespace.unwrap(), name.unwrap())
+            .expect("the creation in the audit log")
     }
 
     /// The pod of a workload that was just made: the controller's, or, where no controllers run, the template's made by us.
