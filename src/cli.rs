@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input.
 
 mod config;
+mod inject;
 
 use clap::{Parser, Subcommand};
 use std::{
@@ -21,6 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Config),
+    Inject(inject::Inject),
 }
 
 /// How a command ended, as the process tells it.
@@ -28,15 +30,21 @@ enum Command {
 enum Exit {
     /// 0
     Done,
+    /// 1: `--check` found something to change.
+    WouldChange,
     /// 2: the arguments or the configuration.
     Configuration,
+    /// 3: input that cannot be read.
+    Unreadable,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
+            Exit::WouldChange => Self::from(1),
             Exit::Configuration => Self::from(2),
+            Exit::Unreadable => Self::from(3),
         }
     }
 }
@@ -47,6 +55,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Config(arguments) => config::run(arguments),
+        Command::Inject(arguments) => inject::run(arguments),
     };
     let exit = result.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
