@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod config;
 mod corpus;
 mod golden;
 mod laws;
