@@ -163,7 +163,7 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
         match expand(file) {
             Ok(names) => {
                 for name in names {
-                    match read(name) {
+                    match read(&name) {
                         Ok(input) => inputs.push(input),
                         Err(problem) => problems.push(problem),
                     }
@@ -175,11 +175,11 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
     if problems.is_empty() { Ok(inputs) } else { Err(problems) }
 }
 
-fn read(file: String) -> Result<Input, String> {
-    let name = if file == "-" { "stdin".into() } else { file.clone() };
-    let bytes = read_input(&file).map_err(|error| format!("{name}: {error}"))?;
+fn read(file: &str) -> Result<Input, String> {
+    let name = if file == "-" { "stdin" } else { file };
+    let bytes = read_input(file).map_err(|error| format!("{name}: {error}"))?;
     let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
-    Ok(Input { name, text })
+    Ok(Input { name: name.to_owned(), text })
 }
 
 /// The files that an argument means: itself, or the manifests directly in a directory, sorted.

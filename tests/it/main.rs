@@ -4,5 +4,7 @@
 
 mod corpus;
 mod golden;
+mod inject;
 mod laws;
+mod manifest;
 mod properties;
