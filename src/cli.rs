@@ -58,11 +58,19 @@ pub fn main() -> ExitCode {
         Command::Inject(arguments) => inject::run(arguments),
     };
     let exit = result.unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            return Exit::Done;
+        }
         // Nobody is left to tell where standard error is closed.
         let _ = writeln!(io::stderr(), "{error:#}");
         Exit::Configuration
     });
     exit.into()
+}
+
+/// Whether whoever read our output had read enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The content of a file, or of standard input where its name is `-`.

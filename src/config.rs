@@ -9,6 +9,8 @@ mod names;
 mod notice;
 mod problem;
 mod profiles;
+mod reference;
+mod reload;
 mod resources;
 mod schema;
 mod secret;
@@ -20,7 +22,9 @@ mod variables;
 
 pub use load::{load, load_bytes};
 pub use problem::{Problem, Problems};
-pub use schema::{reference, schema};
+pub use reference::reference;
+pub use reload::{Change, Watched};
+pub use schema::schema;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Provider},
-    pod::{Annotations, Container, Metadata, Pod, Spec},
+    pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
     rules::Rules,
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Conflict, Overrides, SIDECAR},
@@ -84,7 +84,7 @@ fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Opt
     let labels = metadata.labels.as_ref();
     let position = rules.first_match(
         |key| labels.and_then(|l| l.get(key)),
-        labels.into_iter().flat_map(|l| l.iter()),
+        labels.into_iter().flat_map(Pairs::iter),
         subject.namespace,
         subject.namespace_labels,
     )?;

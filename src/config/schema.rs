@@ -1,9 +1,9 @@
-//! The JSON Schema of the file, and the reference page made from it.
+//! The JSON Schema of the file.
 
 use super::{file::File, shape};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use std::{fmt::Write as _, sync::LazyLock};
+use std::sync::LazyLock;
 
 /// As derived, without references: what a file is checked against.
 static DERIVED: LazyLock<Value> = LazyLock::new(|| {
@@ -30,100 +30,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// The reference page of the configuration, in Markdown.
-pub fn reference() -> String {
-    let mut page = String::from(
-        "# Configuration\n\n<!-- Made from src/config/file.rs: change the comments there, then run `UPDATE_DOCS=1 cargo test \
-         --test it config`. -->\n\nOne file, used three times: the chart's values, the configuration that `serve` reads, and \
-         `--config` offline.\n",
-    );
-    let mut keys = Vec::new();
-    collect(&DERIVED, "", &mut keys);
-    let sections = [
-        ("`datadog`", "datadog."),
-        ("`clusterAgent`", "clusterAgent."),
-        ("`agentSidecarInjection`", INJECTION),
-        ("A selector", SELECTOR),
-        ("A profile", PROFILE),
-        ("A variable", VARIABLE),
-        ("`injector`", "injector"),
-    ];
-    for (title, prefix) in sections {
-        let _ = write!(page, "\n## {title}\n\n");
-        if prefix.ends_with("].") || prefix == INJECTION {
-            let _ = write!(page, "Under `{}`:\n\n", prefix.trim_end_matches('.'));
-        }
-        page.push_str("| key | default | meaning |\n| --- | --- | --- |\n");
-        let longest = |key: &str| {
-            let prefixes =
-                sections.iter().map(|(_, prefix)| *prefix).filter(|prefix| key.starts_with(prefix));
-            prefixes.max_by_key(|prefix| prefix.len())
-        };
-        for Row { key, default, meaning } in &keys {
-            let variable = key.contains(".env[].") && prefix != VARIABLE;
-            if longest(key) == Some(prefix) && !variable {
-                let short = if prefix == "injector" || !prefix.ends_with("].") && prefix != INJECTION {
-                    key.as_str()
-                } else {
-                    key.strip_prefix(prefix).unwrap_or(key)
-                };
-                let _ = writeln!(page, "| `{short}` | {default} | {meaning} |");
-            }
-        }
-    }
-    page
-}
-
-const INJECTION: &str = "clusterAgent.admissionController.agentSidecarInjection.";
-const SELECTOR: &str = "clusterAgent.admissionController.agentSidecarInjection.selectors[].";
-const PROFILE: &str = "clusterAgent.admissionController.agentSidecarInjection.profiles[].";
-const VARIABLE: &str = "clusterAgent.admissionController.agentSidecarInjection.profiles[].env[].";
-
-/// A line of the reference page.
-struct Row {
-    key: String,
-    default: String,
-    meaning: String,
-}
-
-/// Lists the keys of a schema that are no mere mapping of others.
-fn collect(schema: &Value, path: &str, keys: &mut Vec<Row>) {
-    let branch =
-        shape::alternatives(schema).find(|schema| schema.get("properties").is_some()).unwrap_or(schema);
-    let properties = branch.get("properties").and_then(Value::as_object);
-    for (key, inner) in properties.into_iter().flatten() {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let text = inner.get("description").and_then(Value::as_str).unwrap_or_default();
-        let holds = shape::alternatives(inner).chain([inner]).any(|inner| inner.get("properties").is_some());
-        if !holds || !inner.get("default").is_none_or(|default| matches!(default, Value::Object(_))) {
-            keys.push(Row { key: path.clone(), default: default_of(inner), meaning: meaning(text, inner) });
-        } else if !text.is_empty() && path.starts_with(INJECTION) {
-            keys.push(Row { key: path.clone(), default: String::new(), meaning: meaning(text, inner) });
-        }
-        collect(inner, &path, keys);
-        if let Some(items) = inner.get("items") {
-            collect(items, &format!("{path}[]"), keys);
-        }
-    }
-}
-
-fn meaning(text: &str, schema: &Value) -> String {
-    let choices = shape::choices(schema);
-    let words =
-        if choices.is_empty() { String::new() } else { format!(" One of {}.", shape::listed(&choices)) };
-    format!("{}{words}", text.replace("\n", " ").replace('|', "\\|"))
-}
-
-fn default_of(schema: &Value) -> String {
-    match schema.get("default") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.is_empty() => "empty".into(),
-        Some(Value::String(text)) => format!("`{text}`"),
-        Some(other) => format!("`{other}`"),
-    }
-}
-
-/// Drops what serves neither editors nor checks: formats of numbers, descriptions of types whose field has its own.
+/// Drops what says nothing: the formats of numbers, and null as a default.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -180,5 +87,83 @@ fn nullable(schema: &mut Value) {
         && !words.contains(&Value::Null)
     {
         words.push(Value::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, load, problem::Report, tree};
+
+    const EXAMPLE: &str = include_str!("../../examples/values.yaml");
+
+    #[test]
+    fn the_published_schema_accepts_the_example() {
+        let mut report = Report::default();
+        let root = tree::parse(EXAMPLE).unwrap();
+        shape::check(&root, EXAMPLE, &schema(), &mut report);
+        assert_eq!(report.into_problems("example"), None);
+    }
+
+    #[test]
+    fn the_defaults_of_the_schema_are_those_in_force() {
+        let stated = defaults(derived());
+        let Config { notices: stated_notices, .. } = load("", "empty").unwrap();
+        assert_eq!(stated_notices, Vec::<String>::new());
+        let written = load(&stated.to_string(), "defaults").unwrap();
+        assert_eq!(written, load("", "empty").unwrap());
+        assert_eq!(Config { hash: String::new(), ..written }, Config::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_only_where_promised() {
+        let mut refusing = Vec::new();
+        walk(&schema(), "", &mut |path, schema| {
+            if schema.get("additionalProperties") == Some(&json!(false)) {
+                refusing.push(path.to_owned());
+            }
+        });
+        let promised =
+            |path: &String| path.contains("/agentSidecarInjection") || path.starts_with("/datadog/env");
+        assert!(refusing.len() > 10 && refusing.iter().all(promised), "{refusing:?}");
+    }
+
+    #[test]
+    fn every_key_has_a_description() {
+        let mut silent = Vec::new();
+        walk(&schema(), "", &mut |path, schema| {
+            if !path.ends_with("[]") && schema.get("description").is_none_or(|text| text == "") {
+                silent.push(path.to_owned());
+            }
+        });
+        assert_eq!(silent, Vec::<String>::new());
+    }
+
+    /// The default that each key states, or those of the keys under it.
+    fn defaults(schema: &Value) -> Value {
+        let known = schema.get("properties").and_then(Value::as_object);
+        match (schema.get("default"), known) {
+            (Some(stated), None) => stated.clone(),
+            (stated, Some(known)) => {
+                let mut inner: Map<String, Value> =
+                    known.iter().map(|(key, schema)| (key.clone(), defaults(schema))).collect();
+                inner.retain(|_, value| !value.is_null());
+                if inner.is_empty() { stated.cloned().unwrap_or_default() } else { Value::Object(inner) }
+            }
+            (None, None) => Value::Null,
+        }
+    }
+
+    fn walk(schema: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+        visit(path, schema);
+        for (key, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            walk(inner, &format!("{path}/{key}"), visit);
+        }
+        if let Some(items) = schema.get("items") {
+            walk(items, &format!("{path}[]"), visit);
+        }
+        for inner in shape::alternatives(schema).filter(|inner| inner.get("properties").is_some()) {
+            walk(inner, &format!("{path}[]"), visit);
+        }
     }
 }

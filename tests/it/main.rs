@@ -1,6 +1,12 @@
 //! Tests through the library's and the program's own doors; one module per topic.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    unreachable_pub
+)]
 
 mod corpus;
 mod golden;
