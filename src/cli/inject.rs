@@ -131,10 +131,7 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
 }
 
 fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
-    let config = match &args.config {
-        None => Config::default(),
-        Some(file) => load_config(file)?,
-    };
+    let config = load_config(args.config.as_deref())?;
     let setting = Setting {
         own_namespace: args.own_namespace.clone(),
         kubernetes_minor: args.kubernetes_version.0,
@@ -143,9 +140,13 @@ fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
     Ok(Rules::compile(config, setting))
 }
 
-fn load_config(file: &str) -> Result<Config, Vec<String>> {
-    let bytes = fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?;
-    config::load_bytes(&bytes, file).map_err(|problems| vec![problems.to_string()])
+/// The configuration of a file; without one, what an empty file means.
+fn load_config(file: Option<&str>) -> Result<Config, Vec<String>> {
+    let (name, bytes) = match file {
+        Some(file) => (file, fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?),
+        None => ("", Vec::new()),
+    };
+    config::load_bytes(&bytes, name).map_err(|problems| vec![problems.to_string()])
 }
 
 fn assumptions(args: &Inject) -> Assumptions {

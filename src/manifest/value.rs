@@ -12,6 +12,8 @@ use std::borrow::Cow;
 /// What `!!` stands for.
 pub(super) const TAGS: &str = "tag:yaml.org,2002:";
 
+const BREAKS: [char; 2] = ['\u{2028}', '\u{2029}'];
+
 /// A scalar as read: text, or what a plain scalar means.
 pub(super) enum Read {
     Text(String),
@@ -28,6 +30,11 @@ pub(super) fn scalar_value(
     let plain = |text: Cow<'_, str>| match scalar::resolve(&text) {
         Scalar::Text => Read::Text(text.into_owned()),
         scalar => Read::Plain(scalar),
+    };
+    // Line breaks in YAML 1.1, pasted in at the ends of lines.
+    let text = match style {
+        ScalarStyle::Plain if text.ends_with(BREAKS) => Cow::Owned(text.trim_end_matches(BREAKS).to_owned()),
+        _ => text,
     };
     let Some(tag) = tag else {
         return Ok(if style == ScalarStyle::Plain { plain(text) } else { Read::Text(text.into_owned()) });

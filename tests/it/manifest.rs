@@ -47,7 +47,7 @@ fn scalars_mean_what_they_mean_to_kubectl() {
             Ok(wanted) => match values(&text)[0]["v"].as_f64() {
                 // Go writes floats as if they were integers, and minus zero.
                 Some(number) => {
-                    assert_eq!(Some(number), wanted.as_f64().map(|wanted| wanted + 0.0), "{scalar}")
+                    assert_eq!(Some(number), wanted.as_f64().map(|wanted| wanted + 0.0), "{scalar}");
                 }
                 None => assert_eq!(values(&text), [json!({ "v": wanted })], "{scalar}"),
             },
@@ -71,6 +71,7 @@ fn merges_and_duplicates_as_kubectl_does() {
         ("a: &a {x: 1}\nb: {x: 3, <<: *a}\n", json!({"a": {"x": 1}, "b": {"x": 1}})),
         ("b: {<<: [{x: 1}, {x: 2, z: 2}]}\n", json!({"b": {"x": 1, "z": 2}})),
         ("b: {\"<<\": 1}\n", json!({"b": {"<<": 1}})),
+        ("a: true\u{2028}\nb: x\u{85}c: \"y\u{2028}z\"\n", json!({"a": true, "b": "x", "c": "y\u{2028}z"})),
         ("a: 1\nb: 2\na: 3\n", json!({"a": 3, "b": 2})),
         ("a: &a x\nb: *a\n*a : c\n", json!({"a": "x", "b": "x", "x": "c"})),
         ("a: &a 1\nb: &a 2\nc: *a\n", json!({"a": 1, "b": 2, "c": 2})),
