@@ -11,5 +11,7 @@
 mod config;
 mod corpus;
 mod golden;
+mod inject;
 mod laws;
+mod manifest;
 mod properties;
