@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input.
 
+pub mod serve;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -14,10 +16,15 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// The admission webhook: answers the API server's reviews over TLS.
+    Serve(serve::Serve),
+}
 
 /// Parses the arguments, runs the command, returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    match cli.command {
+        Command::Serve(serve) => serve.run(),
+    }
 }
