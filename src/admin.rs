@@ -129,3 +129,48 @@ impl Handler for Pages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, rules::Setting};
+
+    fn admin(checks: Vec<Check>) -> Arc<Admin> {
+        let metrics = Arc::new(Metrics::new());
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        Arc::new(Admin {
+            rules: Arc::new(Store::new(Config::default(), setting, metrics.clone())),
+            certificates: Arc::new(Served::new(metrics.clone())),
+            checks,
+            metrics,
+            decisions: Arc::default(),
+            draining: Arc::default(),
+        })
+    }
+
+    #[test]
+    fn what_names_pods_is_for_this_machine_only() {
+        let admin = admin(Vec::new());
+        for (peer, local) in [
+            ("127.0.0.1:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("10.0.0.1:1", false),
+            ("[::ffff:10.0.0.1]:1", false),
+        ] {
+            let pages = admin.for_peer(peer.parse().unwrap());
+            for path in ["/config", "/decisions"] {
+                assert_eq!(pages.page(path).is_ok(), local, "{path} from {peer}");
+            }
+            for path in ["/livez", "/readyz", "/metrics"] {
+                assert!(pages.page(path).is_ok(), "{path} from {peer}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_failing_check_is_not_ready() {
+        let admin = admin(vec![Check::new("namespaces", || Err("not yet".into()))]);
+        assert_eq!(admin.ready().status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

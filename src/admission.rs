@@ -1,9 +1,18 @@
 //! The AdmissionReview envelope: bytes in, bytes out.
+//!
+//! `admission.k8s.io/v1` and `v1beta1` are read through a borrowed view and answered in kind. kube's own types write the patch as a
+//! list of numbers and read the pod into a tree, so the few fields of the envelope are ours.
+
+mod answer;
 
 use crate::{
+    decide::decide_pod,
+    pod::{Pod, Text},
     rules::{Namespaces, Rules},
-    select::Decision,
+    select::{Decision, SkipReason, Subject},
 };
+use answer::Envelope;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// The answer to a review, and what to tell of it.
 #[derive(Debug)]
@@ -32,23 +41,265 @@ pub struct About {
 /// Why a body cannot be answered as a review: the caller answers HTTP 400.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not JSON, or not the shape of a review.
+    /// Not JSON, or not the shape of a review; the text names the place, never a value.
     #[error("the body is not an AdmissionReview: {0}")]
     Unreadable(String),
     /// Neither v1 nor v1beta1.
-    #[error("apiVersion {0:?} is not supported: send admission.k8s.io/v1 or v1beta1")]
+    #[error("apiVersion {0:?} is not supported: send admission.k8s.io/v1 or admission.k8s.io/v1beta1")]
     UnknownVersion(String),
     /// Nothing to echo.
     #[error("the review has no request.uid")]
     NoUid,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>"))]
+struct Review<'a, O> {
+    #[serde(default, borrow)]
+    api_version: Text<'a>,
+    request: Option<Request<'a, O>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>"))]
+struct Request<'a, O> {
+    #[serde(default, borrow)]
+    uid: Text<'a>,
+    #[serde(default, borrow)]
+    kind: Option<Kind<'a>>,
+    #[serde(default, borrow)]
+    sub_resource: Text<'a>,
+    #[serde(default, borrow)]
+    name: Text<'a>,
+    #[serde(default, borrow)]
+    namespace: Text<'a>,
+    #[serde(default, borrow)]
+    operation: Text<'a>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(default = "none")]
+    object: Option<O>,
+}
+
+fn none<O>() -> Option<O> {
+    None
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    group: Text<'a>,
+    #[serde(borrow)]
+    kind: Text<'a>,
+}
+
+/// Any object, unread.
+#[derive(Default, Deserialize)]
+struct Unread(#[expect(dead_code, reason = "only its place in the envelope counts")] IgnoredAny);
+
 /// Answers a review. A fault of ours is `allowed: true` without a patch, never an error.
-pub fn review(_body: &[u8], _rules: &Rules, _namespaces: &Namespaces) -> Result<Answer, Refusal> {
-    Err(Refusal::NoUid)
+///
+/// # Errors
+///
+/// There is no review to answer.
+pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
+    let review: Review<'_, Pod<'_>> = match serde_json::from_slice(body) {
+        Ok(review) => review,
+        Err(error) => return unreadable_pod(body, &error),
+    };
+    let (envelope, request) = opened(review)?;
+    let decision = match &request.object {
+        Some(pod) if request.creates_a_pod() => {
+            let namespace = &*request.namespace;
+            decide_pod(pod, Subject { namespace, namespace_labels: namespaces.get(namespace) }, rules)
+        }
+        _ => Decision::skip(SkipReason::NotApplicable, ""),
+    };
+    let profile = decision.profile.and_then(|p| rules.config.profiles.get(p)).map(|p| p.name.as_str());
+    Ok(Answer { body: envelope.answer(&decision, profile), about: request.about(), decision })
 }
 
 /// The answer where deciding failed (a panic, a deadline): `allowed: true`, no patch, a warning that says `why`.
-pub fn allow_unchanged(_body: &[u8], _why: &str) -> Result<Answer, Refusal> {
-    Err(Refusal::NoUid)
+///
+/// # Errors
+///
+/// There is no review to answer.
+pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
+    let review: Review<'_, Unread> =
+        serde_json::from_slice(body).map_err(|e| Refusal::Unreadable(place(&e)))?;
+    let (envelope, request) = opened(review)?;
+    let decision = if request.creates_a_pod() {
+        Decision::skip(SkipReason::InternalError, why)
+    } else {
+        Decision::skip(SkipReason::NotApplicable, "")
+    };
+    Ok(Answer { body: envelope.answer(&decision, None), about: request.about(), decision })
+}
+
+/// A body that is no review of a pod as we read pods: perhaps of something else, perhaps no review at all.
+fn unreadable_pod(body: &[u8], error: &serde_json::Error) -> Result<Answer, Refusal> {
+    allow_unchanged(body, &format!("the pod cannot be read: {}", place(error)))
+}
+
+/// What serde says of an error may quote the text, and that may be a secret: only the place is told.
+fn place(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Syntax => "JSON syntax",
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "a value of another type than expected",
+        serde_json::error::Category::Io => "it could not be read",
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+fn opened<O>(review: Review<'_, O>) -> Result<(Envelope, Request<'_, O>), Refusal> {
+    let request = review.request.ok_or(Refusal::NoUid)?;
+    let api_version = match &*review.api_version {
+        "admission.k8s.io/v1" => "admission.k8s.io/v1",
+        "admission.k8s.io/v1beta1" => "admission.k8s.io/v1beta1",
+        other => return Err(Refusal::UnknownVersion(other.chars().take(100).collect())),
+    };
+    if request.uid.is_empty() {
+        return Err(Refusal::NoUid);
+    }
+    Ok((Envelope { api_version, uid: request.uid.to_string() }, request))
+}
+
+impl<O> Request<'_, O> {
+    fn creates_a_pod(&self) -> bool {
+        let pod = self.kind.as_ref().is_some_and(|k| k.group.is_empty() && k.kind == "Pod");
+        pod && self.operation == "CREATE" && self.sub_resource.is_empty()
+    }
+}
+
+impl<O: Name> Request<'_, O> {
+    fn about(&self) -> About {
+        let name =
+            if self.name.is_empty() { self.object.as_ref().map_or("", Name::name) } else { &self.name };
+        About {
+            uid: self.uid.to_string(),
+            namespace: self.namespace.to_string(),
+            name: name.to_owned(),
+            dry_run: self.dry_run == Some(true),
+        }
+    }
+}
+
+/// What an object is called in a log.
+trait Name {
+    fn name(&self) -> &str;
+}
+
+impl Name for Pod<'_> {
+    fn name(&self) -> &str {
+        let Some(metadata) = &self.metadata else { return "" };
+        if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }
+    }
+}
+
+impl Name for Unread {
+    fn name(&self) -> &str {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, rules::Setting, select::Outcome};
+    use serde_json::{Value, json};
+
+    fn answered(review: &Value) -> Result<(Answer, Value), Refusal> {
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(Config::default(), setting);
+        let answer = super::review(review.to_string().as_bytes(), &rules, &Namespaces::new())?;
+        let body = serde_json::from_slice(&answer.body).unwrap();
+        Ok((answer, body))
+    }
+
+    fn creation(object: &Value) -> Value {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "u\"1", "operation": "CREATE", "namespace": "shop", "dryRun": true,
+            "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": object,
+        }})
+    }
+
+    fn labelled() -> Value {
+        json!({"metadata": {"generateName": "a-", "labels": {"agent.datadoghq.com/sidecar": "fargate"}},
+               "spec": {"containers": [{"name": "a"}]}})
+    }
+
+    #[test]
+    fn both_versions_are_answered_in_kind() {
+        for version in ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"] {
+            let mut review = creation(&labelled());
+            review["apiVersion"] = json!(version);
+            let (answer, body) = answered(&review).unwrap();
+            assert_eq!(answer.decision.outcome, Outcome::Injected);
+            assert_eq!(body["apiVersion"], version);
+            assert_eq!(body["response"]["uid"], "u\"1");
+            assert_eq!(body["response"]["patchType"], "JSONPatch");
+            assert_eq!(answer.about.name, "a-");
+            assert!(answer.about.dry_run);
+        }
+    }
+
+    #[test]
+    fn without_a_change_there_is_neither_patch_nor_patch_type() {
+        let (_, body) = answered(&creation(&json!({"spec": {"containers": [{}]}}))).unwrap();
+        assert_eq!(body["response"], json!({"uid": "u\"1", "allowed": true}));
+    }
+
+    #[test]
+    fn only_the_creation_of_a_pod_is_decided() {
+        for (pointer, value) in [
+            ("/request/operation", json!("UPDATE")),
+            ("/request/kind/kind", json!("ConfigMap")),
+            ("/request/kind/group", json!("apps")),
+            ("/request/kind", Value::Null),
+            ("/request/object", Value::Null),
+        ] {
+            let mut review = creation(&labelled());
+            *review.pointer_mut(pointer).unwrap() = value;
+            let (answer, _) = answered(&review).unwrap();
+            assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::NotApplicable), "{pointer}");
+        }
+        let mut review = creation(&labelled());
+        review["request"]["subResource"] = json!("ephemeralcontainers");
+        assert_eq!(
+            answered(&review).unwrap().0.decision.outcome,
+            Outcome::Skipped(SkipReason::NotApplicable)
+        );
+    }
+
+    #[test]
+    fn a_pod_that_cannot_be_read_is_allowed_and_its_values_are_not_quoted() {
+        let (answer, body) = answered(&creation(&json!({"spec": {"hostNetwork": "s3cret"}}))).unwrap();
+        assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
+        assert_eq!(body["response"]["allowed"], true);
+        assert!(!body.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn an_object_of_another_shape_and_kind_is_not_applicable() {
+        let mut review = creation(&json!({"spec": {"containers": "none"}}));
+        review["request"]["kind"]["kind"] = json!("Widget");
+        assert_eq!(
+            answered(&review).unwrap().0.decision.outcome,
+            Outcome::Skipped(SkipReason::NotApplicable)
+        );
+    }
+
+    #[test]
+    fn what_is_no_review_is_refused() {
+        assert_eq!(answered(&json!({})).unwrap_err(), Refusal::NoUid);
+        assert_eq!(
+            answered(&json!({"apiVersion": "admission.k8s.io/v1", "request": {}})).unwrap_err(),
+            Refusal::NoUid
+        );
+        let version = json!({"apiVersion": "v2", "request": {"uid": "1"}});
+        assert_eq!(answered(&version).unwrap_err(), Refusal::UnknownVersion("v2".into()));
+        assert!(matches!(answered(&json!([])).unwrap_err(), Refusal::Unreadable(_)));
+    }
 }

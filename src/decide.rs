@@ -1,8 +1,11 @@
 //! The decision of one pod: the door that the webhook and the offline commands share.
 
 use crate::{
+    config::{Config, Provider},
+    pod::{Annotations, Container, Metadata, Pod, Spec},
     rules::Rules,
-    select::{Decision, Subject},
+    select::{Decision, Outcome, SkipReason, Subject},
+    sidecar::{self, Addition, Conflict, Overrides, SIDECAR},
 };
 
 /// Why a pod cannot be read.
@@ -10,14 +13,190 @@ use crate::{
 #[error("the pod cannot be read: {0}")]
 pub struct Unreadable(#[from] serde_json::Error);
 
+/// The registries in which Datadog publishes its agent.
+const DATADOG_REGISTRIES: [&str; 8] = [
+    "datadog",
+    "docker.io/datadog",
+    "index.docker.io/datadog",
+    "gcr.io/datadoghq",
+    "eu.gcr.io/datadoghq",
+    "asia.gcr.io/datadoghq",
+    "public.ecr.aws/datadog",
+    "datadoghq.azurecr.io",
+];
+
+/// Datadog's own registry.
+const DATADOG_OWN_REGISTRY: &str = "registry.datadoghq.com";
+
 /// Decides one pod (or pod template: an object with `metadata` and `spec`) given as JSON.
-pub fn decide(pod: &[u8], _subject: Subject<'_>, _rules: &Rules) -> Result<Decision, Unreadable> {
-    let _: serde::de::IgnoredAny = serde_json::from_slice(pod)?;
-    Ok(Decision {
-        outcome: crate::select::Outcome::Skipped(crate::select::SkipReason::NoMatch),
-        profile: None,
-        warnings: Vec::new(),
-        detail: String::new(),
-        patch: Vec::new(),
-    })
+///
+/// # Errors
+///
+/// The text is not JSON, or not the shape of a pod.
+pub fn decide(pod: &[u8], subject: Subject<'_>, rules: &Rules) -> Result<Decision, Unreadable> {
+    Ok(decide_pod(&serde_json::from_slice(pod)?, subject, rules))
+}
+
+/// Decides a pod that was read already.
+pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decision {
+    let (metadata, spec) = (Metadata::default(), Spec::default());
+    let metadata = pod.metadata.as_ref().unwrap_or(&metadata);
+    let spec = pod.spec.as_ref().unwrap_or(&spec);
+
+    let selected = selected(metadata, subject, rules);
+    if let Some((reason, detail)) = refused(metadata, spec, subject, rules) {
+        return Decision { expected: selected.is_some(), ..Decision::skip(reason, detail) };
+    }
+    let Some(profile) = selected else {
+        return Decision::skip(SkipReason::NoMatch, "");
+    };
+    if spec.all_containers().any(|c| c.name == SIDECAR) {
+        return decided(Outcome::Completed, profile, sidecar::complete(rules, metadata, spec));
+    }
+    let overrides = Overrides::read(&rules.config, metadata);
+    let profile = overrides.profile.unwrap_or(profile);
+    match sidecar::inject(rules, profile, metadata, spec, overrides) {
+        Ok(addition) => decided(Outcome::Injected, profile, addition),
+        Err(Conflict(detail)) => Decision {
+            profile: Some(profile),
+            expected: true,
+            ..Decision::skip(SkipReason::Conflict, detail)
+        },
+    }
+}
+
+fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
+    let skip = |detail: String| Decision::skip(SkipReason::InternalError, detail);
+    let decision = match addition.patch {
+        Ok(patch) => Decision { outcome, patch, warnings: addition.warnings, ..skip(String::new()) },
+        Err(fault) => skip(format!("a fault of the injector's: {fault}")),
+    };
+    Decision { profile: Some(profile), expected: true, ..decision }
+}
+
+/// The profile of the first selector that matches.
+fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Option<usize> {
+    if !rules.config.enabled {
+        return None;
+    }
+    let labels = metadata.labels.as_ref();
+    let position = rules.first_match(
+        |key| labels.and_then(|l| l.get(key)),
+        labels.into_iter().flat_map(|l| l.iter()),
+        subject.namespace,
+        subject.namespace_labels,
+    )?;
+    rules.config.selectors.get(position).map(|selector| selector.profile)
+}
+
+/// The questions before the selectors, in their order: the first that answers decides.
+fn refused(
+    metadata: &Metadata<'_>,
+    spec: &Spec<'_>,
+    subject: Subject<'_>,
+    rules: &Rules,
+) -> Option<(SkipReason, String)> {
+    let opted_out = || opted_out(metadata).map(|by| (SkipReason::OptedOut, by.to_owned()));
+    let excluded = || {
+        let detail = || format!("namespace {} is excluded", subject.namespace);
+        rules.excludes(subject.namespace).then(|| (SkipReason::NamespaceExcluded, detail()))
+    };
+    let unsupported = || {
+        unsupported(metadata, spec, rules.config.provider)
+            .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
+    };
+    let agent = || {
+        let found = spec.all_containers().find(|c| c.name != SIDECAR && is_agent(c, &rules.config))?;
+        Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
+    };
+    opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
+}
+
+fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
+    let label = metadata.labels.as_ref().and_then(|l| l.get("admission.datadoghq.com/enabled"));
+    let annotation = metadata.annotations.as_ref().and_then(|a| a.get("agent.datadoghq.com/sidecar.inject"));
+    if label == Some("false") {
+        return Some("label admission.datadoghq.com/enabled is false");
+    }
+    (annotation == Some("false")).then_some("annotation agent.datadoghq.com/sidecar.inject is false")
+}
+
+fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> Option<&'static str> {
+    let node = |keys: [&str; 2]| keys.iter().find_map(|key| spec.node_selector.as_ref()?.get(key));
+    let os = node(["kubernetes.io/os", "beta.kubernetes.io/os"]);
+    let arch = node(["kubernetes.io/arch", "beta.kubernetes.io/arch"]);
+    let fargate = provider == Provider::Fargate;
+    let reasons = [
+        (
+            metadata.annotations.as_ref().is_some_and(|a| a.get(Annotations::MIRROR).is_some()),
+            "it mirrors a static pod",
+        ),
+        (spec.host_network == Some(true), "it uses the node's network (hostNetwork)"),
+        (spec.host_pid == Some(true), "it uses the node's processes (hostPID)"),
+        (spec.host_ipc == Some(true), "it uses the node's IPC (hostIPC)"),
+        (
+            spec.os.as_ref().is_some_and(|o| o.name == "windows") || os == Some("windows"),
+            "it runs on Windows",
+        ),
+        (
+            fargate && os.is_some_and(|os| os != "linux"),
+            "its nodeSelector is not linux, all that Fargate has",
+        ),
+        (
+            fargate && arch.is_some_and(|arch| arch != "amd64"),
+            "its nodeSelector is not amd64, all that Fargate has",
+        ),
+        (spec.containers().is_empty(), "it has no containers"),
+    ];
+    reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
+}
+
+/// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, or the very image that is configured.
+fn is_agent(container: &Container<'_>, config: &Config) -> bool {
+    let repository = repository(&container.image);
+    let Some((registry, name)) = repository.rsplit_once('/') else { return false };
+    let datadogs = DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY);
+    name == "agent" && datadogs || config.image.is_repository(repository)
+}
+
+/// An image reference without its tag and digest.
+fn repository(image: &str) -> &str {
+    let image = image.split_once('@').map_or(image, |(name, _)| name);
+    match image.rsplit_once(':') {
+        // A colon before the last slash is the registry's port.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_what_is_left_without_tag_and_digest() {
+        for (image, expected) in [
+            ("datadog/agent", "datadog/agent"),
+            ("datadog/agent:7", "datadog/agent"),
+            ("host:5000/datadog/agent", "host:5000/datadog/agent"),
+            ("host:5000/datadog/agent:7@sha256:0", "host:5000/datadog/agent"),
+        ] {
+            assert_eq!(repository(image), expected);
+        }
+    }
+
+    #[test]
+    fn an_agent_is_known_by_its_image() {
+        let config = Config::default();
+        let agent = |image: &str| {
+            let json = format!(r#"{{"image":"{image}"}}"#);
+            is_agent(&serde_json::from_str(&json).unwrap(), &config)
+        };
+        assert!(agent("datadog/agent:latest"));
+        assert!(agent("gcr.io/datadoghq/agent:7"));
+        assert!(agent("public.ecr.aws/datadog/agent@sha256:00"));
+        assert!(!agent("datadog/agent-helper"));
+        assert!(!agent("example.com/other/agent:1"));
+        assert!(!agent("agent"));
+    }
 }

@@ -34,7 +34,7 @@ struct Entry {
 impl Decisions {
     /// Keeps a decision, and forgets the oldest where there is no room.
     pub fn push(&self, about: About, decision: Decision, profile: Arc<str>) {
-        let Decision { outcome, profile: _, warnings, detail, patch: _ } = decision;
+        let Decision { outcome, profile: _, warnings, detail, patch: _, expected: _ } = decision;
         let entry = Entry { time: SystemTime::now(), about, outcome, profile, warnings, detail };
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if ring.len() < KEPT { None } else { ring.pop_front() };
@@ -89,13 +89,9 @@ mod tests {
 
     fn push(decisions: &Decisions, name: &str) {
         let about = About { name: name.into(), ..About::default() };
-        let decision = Decision {
-            outcome: Outcome::Skipped(SkipReason::Conflict),
-            profile: Some(0),
-            warnings: vec!["a warning".into()],
-            detail: "why".into(),
-            patch: b"never shown".to_vec(),
-        };
+        let mut decision = Decision::skip(SkipReason::Conflict, "why");
+        decision.patch = b"never shown".to_vec();
+        decision.warnings = vec!["a warning".into()];
         decisions.push(about, decision, "default".into());
     }
 

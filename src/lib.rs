@@ -22,6 +22,7 @@ pub mod in_force;
 pub mod metrics;
 pub mod patch;
 pub mod pod;
+pub mod quantity;
 pub mod reload;
 pub mod rules;
 pub mod select;

@@ -1,1 +1,250 @@
-//! Operations.
+//! RFC 6902 operations, written as text and checked against the object as they are recorded.
+//!
+//! Applying a patch to a parsed object costs more than all the rest of a decision, so every operation is checked against the
+//! object's [`Shape`] instead: which members and lists there are, and how long the lists. That this check agrees with a real apply
+//! is proved by property tests. Missing parents are created, and `null` counts as missing.
+
+mod shape;
+
+pub use shape::{Fault, Shape};
+
+use std::{borrow::Cow, fmt::Write};
+
+/// One step of a JSON pointer (RFC 6901).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A member of an object.
+    Key(&'a str),
+    /// An element of a list.
+    Index(usize),
+    /// The place behind a list's last element.
+    End,
+}
+
+/// What is to happen to a list; positions are those before the edit.
+#[derive(Debug, Default)]
+pub struct Edits<'a> {
+    /// Elements that go, in rising order.
+    pub remove: Vec<usize>,
+    /// JSON texts put in front, in this order.
+    pub prepend: Vec<Cow<'a, str>>,
+    /// JSON texts put behind, in this order.
+    pub append: Vec<Cow<'a, str>>,
+}
+
+impl Edits<'_> {
+    /// Whether nothing is to happen.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.prepend.is_empty() && self.append.is_empty()
+    }
+}
+
+/// A patch in the making.
+#[derive(Debug)]
+pub struct Patch<'a> {
+    text: String,
+    shape: Shape<'a>,
+    fault: Option<Fault>,
+}
+
+impl<'a> Patch<'a> {
+    /// A patch of an object of this shape.
+    pub fn new(shape: Shape<'a>) -> Self {
+        Self { text: String::with_capacity(4096), shape, fault: None }
+    }
+
+    /// Edits a list; one that is missing is created, with its parents.
+    pub fn edit(&mut self, path: &[Step<'a>], edits: &Edits<'_>) {
+        if edits.is_empty() {
+            return;
+        }
+        let mut path = path.to_vec();
+        if self.shape.at(&path).and_then(Shape::len).is_none() && edits.remove.is_empty() {
+            let elements = [edits.prepend.as_slice(), edits.append.as_slice()].concat();
+            return self.set(&path, &format!("[{}]", elements.join(",")));
+        }
+        let place = path.len();
+        path.push(Step::End);
+        for &index in edits.remove.iter().rev() {
+            path[place] = Step::Index(index);
+            self.remove(&path);
+        }
+        for (index, element) in edits.prepend.iter().enumerate() {
+            path[place] = Step::Index(index);
+            self.add(&path, element);
+        }
+        path[place] = Step::End;
+        for element in &edits.append {
+            self.add(&path, element);
+        }
+    }
+
+    /// Sets a member to a JSON text: replaced where it is there, added where it isn't, with the parents that are missing.
+    pub fn set(&mut self, path: &[Step<'a>], value: &str) {
+        if self.shape.at(path).is_some() {
+            return self.record("replace", path, Some(value));
+        }
+        // Parents that are missing come with the first thing put into them.
+        let there = (0..path.len()).rev().find(|&n| self.shape.at(&path[..n]).is_some()).unwrap_or(0);
+        let (place, missing) = path.split_at((there + 1).min(path.len()));
+        let mut wrapped = String::with_capacity(value.len() + 64);
+        for step in missing {
+            match step {
+                Step::Key(key) => {
+                    wrapped.push('{');
+                    push_string(&mut wrapped, key);
+                    wrapped.push(':');
+                }
+                Step::Index(_) | Step::End => wrapped.push('['),
+            }
+        }
+        wrapped.push_str(value);
+        for step in missing.iter().rev() {
+            wrapped.push(if matches!(step, Step::Key(_)) { '}' } else { ']' });
+        }
+        self.record("add", place, Some(&wrapped));
+        self.shape.grow(place, missing);
+    }
+
+    /// Adds a JSON text: a member, or an element before a position or behind the last.
+    pub fn add(&mut self, path: &[Step<'a>], value: &str) {
+        self.record("add", path, Some(value));
+    }
+
+    /// Removes a member or an element.
+    pub fn remove(&mut self, path: &[Step<'a>]) {
+        self.record("remove", path, None);
+    }
+
+    /// The operations as a JSON text, empty where there are none.
+    ///
+    /// # Errors
+    ///
+    /// The first operation that would not apply: a fault of ours.
+    pub fn finish(mut self) -> Result<Vec<u8>, Fault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if !self.text.is_empty() {
+            self.text.push(']');
+        }
+        Ok(self.text.into_bytes())
+    }
+
+    fn record(&mut self, op: &'static str, path: &[Step<'a>], value: Option<&str>) {
+        let checked = match op {
+            "add" => self.shape.add(path),
+            "replace" => self.shape.at(path).map(drop).ok_or(Fault::Missing),
+            _ => self.shape.remove(path),
+        };
+        if let Err(fault) = checked {
+            self.fault.get_or_insert(fault);
+            return;
+        }
+        self.text.push_str(if self.text.is_empty() { "[" } else { "," });
+        self.text.push_str(r#"{"op":""#);
+        self.text.push_str(op);
+        self.text.push_str(r#"","path":""#);
+        push_pointer(&mut self.text, path);
+        self.text.push('"');
+        if let Some(value) = value {
+            self.text.push_str(r#","value":"#);
+            self.text.push_str(value);
+        }
+        self.text.push('}');
+    }
+}
+
+/// Appends a pointer as the inside of a JSON string: `~` and `/` of keys escaped as RFC 6901 says, the rest as JSON does.
+fn push_pointer(text: &mut String, path: &[Step<'_>]) {
+    for step in path {
+        text.push('/');
+        match step {
+            Step::Key(key) if key.bytes().all(|b| b.is_ascii_alphanumeric()) => text.push_str(key),
+            Step::Key(key) => {
+                let escaped = string(&key.replace('~', "~0").replace('/', "~1"));
+                text.push_str(escaped.get(1..escaped.len() - 1).unwrap_or_default());
+            }
+            Step::Index(index) => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{index}");
+            }
+            Step::End => text.push('-'),
+        }
+    }
+}
+
+/// Appends a string as JSON.
+pub fn push_string(text: &mut String, value: &str) {
+    // Serialising a string cannot fail.
+    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
+/// A string as JSON.
+pub fn string(value: &str) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step::*, *};
+    use serde_json::{Value, json};
+
+    fn patched(object: &Value, edit: impl for<'a> FnOnce(&mut Patch<'a>)) -> Value {
+        let mut patch = Patch::new(Shape::of(object));
+        edit(&mut patch);
+        let operations = patch.finish().unwrap();
+        let mut object = object.clone();
+        if !operations.is_empty() {
+            let operations: json_patch::Patch = serde_json::from_slice(&operations).unwrap();
+            json_patch::patch(&mut object, &operations).unwrap();
+        }
+        object
+    }
+
+    #[test]
+    fn missing_parents_are_created_with_the_value() {
+        let after = patched(&json!({"metadata": null}), |patch| {
+            patch.set(&[Key("metadata"), Key("annotations"), Key("a/b~c\"")], "1");
+            patch.set(&[Key("metadata"), Key("annotations"), Key("d")], "2");
+            patch.edit(
+                &[Key("spec"), Key("volumes")],
+                &Edits { append: vec!["3".into()], prepend: vec!["4".into()], ..Edits::default() },
+            );
+        });
+        assert_eq!(
+            after,
+            json!({"metadata": {"annotations": {"a/b~c\"": 1, "d": 2}}, "spec": {"volumes": [4, 3]}})
+        );
+    }
+
+    #[test]
+    fn a_list_is_edited_in_place() {
+        let after = patched(&json!({"l": [0, 1, 2, 3]}), |patch| {
+            patch.edit(
+                &[Key("l")],
+                &Edits {
+                    remove: vec![1, 3],
+                    prepend: vec!["8".into(), "9".into()],
+                    append: vec!["7".into()],
+                },
+            );
+        });
+        assert_eq!(after, json!({"l": [8, 9, 0, 2, 7]}));
+    }
+
+    #[test]
+    fn an_operation_that_would_not_apply_is_a_fault() {
+        let object = json!({"l": [0], "s": "text"});
+        for path in [
+            &[Key("l"), Index(2)][..],
+            &[Key("s"), Key("x")],
+            &[Key("none"), Index(0)],
+            &[Key("l"), Key("x")],
+        ] {
+            let mut patch = Patch::new(Shape::of(&object));
+            patch.add(path, "1");
+            assert!(patch.finish().is_err(), "{path:?}");
+        }
+    }
+}

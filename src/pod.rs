@@ -1,1 +1,408 @@
-//! The pod as it is read.
+//! The pod as it is read: a borrowed view of the fields a decision needs.
+//!
+//! Everything else in the pod is passed over by the parser and never written again, so nothing of the user's can be lost: we only
+//! ever say what to add. `null` counts as absent throughout, as it does for the API server, and so does a `null` in a list.
+
+mod list;
+mod text;
+mod volume;
+
+pub use list::List;
+pub use text::{Pairs, Present, Text};
+pub use volume::{Source, Volume};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// A pod, or a pod template.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod<'a> {
+    /// `None` where a template has none.
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+    /// `None` where there is none, which only a broken manifest has.
+    #[serde(borrow)]
+    pub spec: Option<Spec<'a>>,
+}
+
+/// A pod's metadata.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    /// Empty where the API server is to make one up.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// What it makes one up from.
+    #[serde(borrow)]
+    pub generate_name: Text<'a>,
+    /// All labels.
+    #[serde(borrow)]
+    pub labels: Option<Pairs<'a>>,
+    /// The annotations that a decision reads.
+    #[serde(borrow)]
+    pub annotations: Option<Annotations<'a>>,
+}
+
+/// A pod's spec.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Spec<'a> {
+    /// `Always` where absent.
+    #[serde(borrow)]
+    pub restart_policy: Text<'a>,
+    /// The node's network.
+    pub host_network: Option<bool>,
+    /// The node's processes.
+    #[serde(rename = "hostPID")]
+    pub host_pid: Option<bool>,
+    /// The node's IPC.
+    #[serde(rename = "hostIPC")]
+    pub host_ipc: Option<bool>,
+    /// One process namespace for all containers.
+    pub share_process_namespace: Option<bool>,
+    /// The operating system, where stated.
+    #[serde(borrow)]
+    pub os: Option<Named<'a>>,
+    /// Labels a node must have.
+    #[serde(borrow)]
+    pub node_selector: Option<Pairs<'a>>,
+    /// What containers inherit.
+    #[serde(borrow)]
+    pub security_context: Option<PodSecurity<'a>>,
+    /// Pod-level requests and limits, unread until they are needed.
+    #[serde(borrow)]
+    pub resources: Option<&'a RawValue>,
+    /// Secrets for pulling images.
+    #[serde(borrow)]
+    pub image_pull_secrets: Option<List<Named<'a>>>,
+    /// The volumes.
+    #[serde(borrow)]
+    pub volumes: Option<List<Volume<'a>>>,
+    /// Init steps and native sidecars.
+    #[serde(borrow)]
+    pub init_containers: Option<List<Container<'a>>>,
+    /// The containers.
+    #[serde(borrow)]
+    pub containers: Option<List<Container<'a>>>,
+}
+
+/// An object of which only the name counts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Named<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+/// A container or init container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Container<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Its image.
+    #[serde(borrow)]
+    pub image: Text<'a>,
+    /// `Always` in a native sidecar.
+    #[serde(borrow)]
+    pub restart_policy: Text<'a>,
+    /// Its variables.
+    #[serde(borrow)]
+    pub env: Option<Env<'a>>,
+    /// Its mounts.
+    #[serde(borrow)]
+    pub volume_mounts: Option<List<Mount<'a>>>,
+    /// Requests and limits, unread until they are needed.
+    #[serde(borrow)]
+    pub resources: Option<&'a RawValue>,
+    /// Its own security settings.
+    #[serde(borrow)]
+    pub security_context: Option<ContainerSecurity<'a>>,
+}
+
+/// A mount of a volume.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Mount<'a> {
+    /// The volume.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Where.
+    #[serde(borrow)]
+    pub mount_path: Text<'a>,
+    /// Only a part of the volume.
+    pub sub_path: Present,
+    /// The same, with variables.
+    pub sub_path_expr: Present,
+    /// Whether the container may only read there.
+    pub read_only: Option<bool>,
+}
+
+/// What containers inherit from the pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSecurity<'a> {
+    /// Containers may not run as root.
+    pub run_as_non_root: Option<bool>,
+    /// The user containers run as.
+    pub run_as_user: Option<i64>,
+    /// The system call filter.
+    #[serde(borrow)]
+    pub seccomp_profile: Option<Seccomp<'a>>,
+}
+
+/// A container's own security settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerSecurity<'a> {
+    /// It may not run as root.
+    pub run_as_non_root: Option<bool>,
+    /// Whether a process may gain more rights than its parent.
+    pub allow_privilege_escalation: Option<bool>,
+    /// What is added and dropped.
+    #[serde(borrow)]
+    pub capabilities: Option<Capabilities<'a>>,
+    /// The system call filter.
+    #[serde(borrow)]
+    pub seccomp_profile: Option<Seccomp<'a>>,
+}
+
+/// Linux capabilities.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Capabilities<'a> {
+    /// Those taken away.
+    #[serde(borrow)]
+    pub drop: Option<List<Text<'a>>>,
+}
+
+/// A system call filter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Seccomp<'a> {
+    /// `RuntimeDefault`, `Localhost` or `Unconfined`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+}
+
+/// Requests and limits, read from [`Container::resources`] or [`Spec::resources`] when they matter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Resources<'a> {
+    /// By resource.
+    #[serde(borrow)]
+    pub requests: Option<Pairs<'a>>,
+    /// By resource.
+    #[serde(borrow)]
+    pub limits: Option<Pairs<'a>>,
+}
+
+impl<'a> Spec<'a> {
+    /// The containers, or none.
+    pub fn containers(&self) -> &[Container<'a>] {
+        self.containers.as_deref().unwrap_or_default()
+    }
+
+    /// The init containers, or none.
+    pub fn init_containers(&self) -> &[Container<'a>] {
+        self.init_containers.as_deref().unwrap_or_default()
+    }
+
+    /// The volumes, or none.
+    pub fn volumes(&self) -> &[Volume<'a>] {
+        self.volumes.as_deref().unwrap_or_default()
+    }
+
+    /// Init containers and containers.
+    pub fn all_containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.init_containers().iter().chain(self.containers())
+    }
+}
+
+impl<'a> Container<'a> {
+    /// The mounts, or none.
+    pub fn mounts(&self) -> &[Mount<'a>] {
+        self.volume_mounts.as_deref().unwrap_or_default()
+    }
+
+    /// Whether an init container is a native sidecar.
+    pub fn is_native_sidecar(&self) -> bool {
+        self.restart_policy == "Always"
+    }
+}
+
+/// The annotations a decision reads: ours, the mirror pod's and the autoscaler's. Others can be large and are passed over.
+#[derive(Debug, Default)]
+pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl Annotations<'_> {
+    /// The prefix of our own annotations.
+    pub const OURS: &'static str = "agent.datadoghq.com/sidecar.";
+    /// The autoscaler's comma list of volumes that do not hold a pod on its node.
+    pub const SAFE_TO_EVICT: &'static str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+    /// Set by the kubelet on the mirror of a static pod.
+    pub const MIRROR: &'static str = "kubernetes.io/config.mirror";
+
+    /// The value of one of the annotations that are read.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
+    }
+
+    fn is_read(key: &str) -> bool {
+        key.starts_with(Self::OURS) || key == Self::SAFE_TO_EVICT || key == Self::MIRROR
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Annotations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of annotations")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut read = Vec::new();
+                while let Some(key) = map.next_key::<Text>()? {
+                    if !Annotations::is_read(&key) {
+                        map.next_value::<serde::de::IgnoredAny>()?;
+                    } else if let Some(value) = map.next_value::<Option<Text>>()? {
+                        read.push((key, value));
+                    }
+                }
+                Ok(Annotations(read))
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+/// A container's variables: how many there are, and Datadog's among them.
+#[derive(Debug, Default)]
+pub struct Env<'a> {
+    /// All of them.
+    pub len: usize,
+    /// Those whose name begins with `DD_`, in their order.
+    datadog: Vec<Variable<'a>>,
+}
+
+/// One variable.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Variable<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    value_from: Present,
+}
+
+/// What a container has under a variable's name.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Set {
+    /// This very value.
+    Equal,
+    /// Another literal.
+    Different,
+    /// A reference.
+    Reference,
+}
+
+impl Env<'_> {
+    /// What is there under a Datadog name, compared with a value; of several the last counts, as in Kubernetes.
+    pub fn compare(&self, name: &str, value: &str) -> Option<Set> {
+        let found = self.datadog.iter().rev().find(|v| v.name == name)?;
+        Some(if found.value_from.0 {
+            Set::Reference
+        } else if found.literal() == value {
+            Set::Equal
+        } else {
+            Set::Different
+        })
+    }
+}
+
+impl Variable<'_> {
+    fn literal(&self) -> Text<'_> {
+        self.value.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Env<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of variables")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut env = Env::default();
+                while let Some(variable) = seq.next_element::<Option<Variable>>()? {
+                    env.len += 1;
+                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_")));
+                }
+                Ok(env)
+            }
+        }
+        deserializer.deserialize_seq(Read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Pod<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn null_is_absent_everywhere() {
+        let pod = read(
+            r#"{"metadata":{"labels":null,"annotations":null,"name":null},"spec":{"restartPolicy":null,"volumes":null,
+               "initContainers":null,"securityContext":null,"hostNetwork":null,"resources":null,
+               "containers":[null,{"name":null,"env":null,"volumeMounts":[null],"resources":null}]}}"#,
+        );
+        let spec = pod.spec.unwrap();
+        assert!(pod.metadata.unwrap().labels.is_none());
+        assert!(spec.volumes.is_none() && spec.resources.is_none());
+        assert_eq!(spec.containers().len(), 2);
+        assert_eq!(spec.containers()[1].mounts().len(), 1);
+        assert!(spec.containers()[1].env.is_none());
+    }
+
+    #[test]
+    fn the_last_of_two_equal_names_counts() {
+        let pod = read(
+            r#"{"spec":{"containers":[{"env":[{"name":"DD_ENV","value":"a"},{"name":"X"},{"name":"DD_ENV","value":"b"}]}]}}"#,
+        );
+        let spec = pod.spec.unwrap();
+        let env = spec.containers()[0].env.as_ref().unwrap();
+        assert_eq!(env.len, 3);
+        assert_eq!(env.compare("DD_ENV", "b"), Some(Set::Equal));
+        assert_eq!(env.compare("DD_ENV", "a"), Some(Set::Different));
+        assert_eq!(env.compare("DD_SERVICE", "a"), None);
+    }
+
+    #[test]
+    fn only_annotations_that_matter_are_kept() {
+        let pod = read(
+            r#"{"metadata":{"annotations":{"x":"1","agent.datadoghq.com/sidecar.mode":"n\u0061tive","y":{}}}}"#,
+        );
+        let annotations = pod.metadata.unwrap().annotations.unwrap();
+        assert_eq!(annotations.get("agent.datadoghq.com/sidecar.mode"), Some("native"));
+        assert_eq!(annotations.get("x"), None);
+    }
+}

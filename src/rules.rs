@@ -1,6 +1,9 @@
 //! The configuration as decisions use it: compiled once, immutable, shared by all reviews.
 
-use crate::config::Config;
+mod index;
+
+use crate::{config::Config, sidecar::Template};
+use index::Index;
 use std::collections::{BTreeMap, HashMap};
 
 /// The labels of one namespace.
@@ -27,11 +30,42 @@ pub struct Rules {
     pub config: Config,
     /// What else it was compiled for.
     pub setting: Setting,
+    /// What never changes between the pods of a profile, by its position in the configuration.
+    pub(crate) templates: Vec<Template>,
+    index: Index,
 }
 
 impl Rules {
     /// Compiles a checked configuration.
     pub fn compile(config: Config, setting: Setting) -> Self {
-        Self { config, setting }
+        let index = Index::new(&config.selectors);
+        let templates =
+            config.profiles.iter().map(|profile| Template::new(&config, profile, &setting)).collect();
+        Self { config, setting, templates, index }
+    }
+
+    /// Whether pods of a namespace are never touched.
+    pub fn excludes(&self, namespace: &str) -> bool {
+        namespace == self.setting.own_namespace
+            || self.config.excluded_namespaces.iter().any(|n| n == namespace)
+    }
+
+    /// The first selector that matches, as its position in the configuration.
+    pub(crate) fn first_match<'p>(
+        &self,
+        pod: impl Fn(&str) -> Option<&'p str>,
+        pod_pairs: impl Iterator<Item = (&'p str, &'p str)>,
+        namespace: &str,
+        namespace_labels: Option<&Labels>,
+    ) -> Option<usize> {
+        self.index.first_match(&self.config.selectors, pod, pod_pairs, namespace, namespace_labels)
+    }
+
+    /// Whether some selector looks at labels of namespaces other than their name: those must be known to decide.
+    pub fn needs_namespace_labels(&self) -> bool {
+        self.config.selectors.iter().filter_map(|s| s.namespace.as_ref()).any(|selector| {
+            selector.match_labels.iter().any(|(key, _)| key != index::NAMESPACE_NAME)
+                || selector.match_expressions.iter().any(|r| r.key != index::NAMESPACE_NAME)
+        })
     }
 }

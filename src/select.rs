@@ -91,6 +91,30 @@ pub struct Decision {
     pub warnings: Vec<String>,
     /// The reason of a skip in words; empty where the reason says it all (`no_match`, `not_applicable`).
     pub detail: String,
+    /// Whether a selector matches the pod, so that its owner expects a sidecar.
+    pub expected: bool,
     /// A JSON Patch (RFC 6902) from the pod's root as JSON text; empty where nothing changes.
     pub patch: Vec<u8>,
+}
+
+impl Decision {
+    /// A pod that stays as it is, with the reason in words.
+    pub fn skip(reason: SkipReason, detail: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Skipped(reason),
+            profile: None,
+            warnings: Vec::new(),
+            detail: detail.into(),
+            expected: false,
+            patch: Vec::new(),
+        }
+    }
+
+    /// The reason of a skip.
+    pub fn reason(&self) -> Option<SkipReason> {
+        match self.outcome {
+            Outcome::Skipped(reason) => Some(reason),
+            Outcome::Injected | Outcome::Completed => None,
+        }
+    }
 }

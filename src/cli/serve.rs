@@ -241,8 +241,7 @@ async fn watch_cluster(
     tasks.spawn("namespaces", |stop| cluster::namespaces::watch(client, known, stop));
     let (known, rules) = (namespaces.clone(), rules.clone());
     checks.push(Check::new("namespaces", move || {
-        let needed = rules.load().rules.config.selectors.iter().any(|selector| selector.namespace.is_some());
-        if needed && !known.is_synced() {
+        if rules.load().rules.needs_namespace_labels() && !known.is_synced() {
             return Err("their labels, which a selector asks for, are not known yet".into());
         }
         Ok(())

@@ -123,7 +123,7 @@ impl<R: Reviewer> Reviews<R> {
         // What a panic leaves half done is only what belonged to this review.
         let review = AssertUnwindSafe(review).catch_unwind();
         let why = match timeout_at(deadline, review).await {
-            Ok(Ok(answered)) => return answered.map_err(refusal),
+            Ok(Ok(answered)) => return answered.map_err(Refused::from),
             Ok(Err(_panic)) => {
                 self.metrics.panics.inc();
                 "the decision failed with an internal error"
@@ -133,7 +133,7 @@ impl<R: Reviewer> Reviews<R> {
         tracing::error!(why, "Left a pod as it is");
         let unchanged = || admission::allow_unchanged(body, why);
         match std::panic::catch_unwind(AssertUnwindSafe(unchanged)) {
-            Ok(answered) => answered.map_err(refusal),
+            Ok(answered) => answered.map_err(Refused::from),
             Err(_panic) => {
                 self.metrics.panics.inc();
                 Err(Refused::Internal)
@@ -185,8 +185,10 @@ impl<R: Reviewer> Reviews<R> {
     }
 }
 
-fn refusal(refusal: Refusal) -> Refused {
-    Refused::BadRequest(refusal.to_string())
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::BadRequest(refusal.to_string())
+    }
 }
 
 fn is_json(media_type: &str) -> bool {

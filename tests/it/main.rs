@@ -1,1 +1,3 @@
-//! Tests.
+//! Tests of the library and of the binary, one module for each topic.
+
+mod server;

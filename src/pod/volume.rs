@@ -1,0 +1,109 @@
+//! A volume: its name and where its content comes from.
+
+use super::{Named, Present, Text};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use std::fmt;
+
+/// A volume of a pod.
+#[derive(Debug, Default)]
+pub struct Volume<'a> {
+    /// Its name.
+    pub name: Text<'a>,
+    /// Where its content comes from.
+    pub source: Source<'a>,
+}
+
+/// Where a volume's content comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// An empty directory, which is also what a volume without any source is; `plain` without a medium or a size limit.
+    EmptyDir {
+        /// `emptyDir: {}`, as we write it.
+        plain: bool,
+    },
+    /// A directory of the node.
+    HostPath,
+    /// A driver.
+    Csi,
+    /// A ConfigMap of this name.
+    ConfigMap(Text<'a>),
+    /// Anything else.
+    Other,
+}
+
+impl Default for Source<'_> {
+    fn default() -> Self {
+        Self::EmptyDir { plain: true }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Volume<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a volume")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut volume = Volume::default();
+                while let Some(key) = map.next_key::<Text>()? {
+                    let source = match &*key {
+                        "name" => {
+                            volume.name = map.next_value()?;
+                            None
+                        }
+                        "emptyDir" => map
+                            .next_value::<Option<EmptyDir>>()?
+                            .map(|dir| Source::EmptyDir { plain: !dir.medium.0 && !dir.size_limit.0 }),
+                        "hostPath" => map.next_value::<Present>()?.0.then_some(Source::HostPath),
+                        "csi" => map.next_value::<Present>()?.0.then_some(Source::Csi),
+                        "configMap" => {
+                            map.next_value::<Option<Named>>()?.map(|named| Source::ConfigMap(named.name))
+                        }
+                        _ => map.next_value::<Present>()?.0.then_some(Source::Other),
+                    };
+                    if let Some(source) = source {
+                        volume.source = source;
+                    }
+                }
+                Ok(volume)
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct EmptyDir {
+    medium: Present,
+    size_limit: Present,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_told_apart() {
+        for (json, source) in [
+            (r#"{"name":"v"}"#, Source::EmptyDir { plain: true }),
+            (r#"{"name":"v","emptyDir":{}}"#, Source::EmptyDir { plain: true }),
+            (r#"{"emptyDir":{"medium":"Memory"},"name":"v"}"#, Source::EmptyDir { plain: false }),
+            (r#"{"name":"v","hostPath":{"path":"/x"},"emptyDir":null}"#, Source::HostPath),
+            (r#"{"name":"v","csi":{"driver":"d"}}"#, Source::Csi),
+            (r#"{"name":"v","secret":{}}"#, Source::Other),
+            (r#"{"name":"v","somethingNew":{"a":1}}"#, Source::Other),
+        ] {
+            let volume: Volume = serde_json::from_str(json).unwrap();
+            assert_eq!(volume.source, source, "{json}");
+            assert_eq!(&*volume.name, "v");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What annotations on a pod change: within what the operator allows, and never the image or a Secret.
+
+use super::warnings::Warnings;
+use crate::{
+    config::{Config, Mode, PodOverride, Resources},
+    pod::{Annotations, Metadata},
+    quantity,
+};
+
+const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
+const MODE: &str = "agent.datadoghq.com/sidecar.mode";
+const ENTRYPOINTS: &str = "agent.datadoghq.com/sidecar.entrypoints";
+
+/// Resource, annotation of its request, annotation of its limit.
+const RESOURCES: [(&str, &str, &str); 2] = [
+    ("cpu", "agent.datadoghq.com/sidecar.cpu.request", "agent.datadoghq.com/sidecar.cpu.limit"),
+    ("memory", "agent.datadoghq.com/sidecar.memory.request", "agent.datadoghq.com/sidecar.memory.limit"),
+];
+
+/// What a pod's annotations ask for, as far as it is good and allowed.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// Another profile, as its position in the configuration.
+    pub(crate) profile: Option<usize>,
+    pub(super) mode: Option<Mode>,
+    pub(super) resources: Asked,
+    /// What is bad or not allowed, and so ignored.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Requests and limits asked for.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Vec<Wish>);
+
+#[derive(Debug)]
+struct Wish {
+    resource: &'static str,
+    request: Option<String>,
+    limit: Option<String>,
+}
+
+impl Overrides {
+    /// Reads a pod's annotations.
+    pub(crate) fn read(config: &Config, metadata: &Metadata<'_>) -> Self {
+        let Some(annotations) = &metadata.annotations else { return Self::default() };
+        let mut reader = Reader { config, annotations, warnings: Vec::new() };
+        Self {
+            profile: reader.profile(),
+            mode: reader.mode(),
+            resources: reader.resources(),
+            warnings: {
+                reader.entrypoints();
+                reader.warnings
+            },
+        }
+    }
+}
+
+struct Reader<'a> {
+    config: &'a Config,
+    annotations: &'a Annotations<'a>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// An annotation's value, where there is one and the operator lets pods use it.
+    fn allowed(&mut self, annotation: &str, kind: PodOverride) -> Option<&'a str> {
+        let value = self.annotations.get(annotation)?;
+        if self.config.pod_overrides.contains(&kind) {
+            return Some(value);
+        }
+        self.warnings.push(format!("annotation {annotation} is ignored: podOverrides does not allow it"));
+        None
+    }
+
+    fn profile(&mut self) -> Option<usize> {
+        let name = self.allowed(PROFILE, PodOverride::Profile)?;
+        let found = self.config.profiles.iter().position(|p| p.selectable && p.name == name);
+        if found.is_none() {
+            let names: Vec<_> =
+                self.config.profiles.iter().filter(|p| p.selectable).map(|p| p.name.as_str()).collect();
+            self.warnings.push(format!("annotation {PROFILE} is ignored: it takes {}", names.join(", ")));
+        }
+        found
+    }
+
+    fn mode(&mut self) -> Option<Mode> {
+        match self.allowed(MODE, PodOverride::Mode)? {
+            "auto" => Some(Mode::Auto),
+            "container" => Some(Mode::Container),
+            "native" => Some(Mode::Native),
+            _ => {
+                self.warnings
+                    .push(format!("annotation {MODE} is ignored: it takes auto, container or native"));
+                None
+            }
+        }
+    }
+
+    fn resources(&mut self) -> Asked {
+        let wishes = RESOURCES.map(|(resource, request, limit)| Wish {
+            resource,
+            request: self.quantity(request),
+            limit: self.quantity(limit),
+        });
+        Asked(wishes.into_iter().filter(|w| w.request.is_some() || w.limit.is_some()).collect())
+    }
+
+    fn quantity(&mut self, annotation: &'static str) -> Option<String> {
+        let value = self.allowed(annotation, PodOverride::Resources)?;
+        if quantity::parse(value).is_ok_and(|q| !q.is_negative()) {
+            return Some(value.to_owned());
+        }
+        let example = if annotation.contains("cpu") { "500m" } else { "512Mi" };
+        self.warnings
+            .push(format!("annotation {annotation} is ignored: it takes a quantity such as {example}"));
+        None
+    }
+
+    fn entrypoints(&mut self) {
+        if self.allowed(ENTRYPOINTS, PodOverride::Entrypoints).is_some() {
+            self.warnings
+                .push(format!("annotation {ENTRYPOINTS} is ignored: this version wraps no commands"));
+        }
+    }
+}
+
+impl Asked {
+    /// The profile's resources with what the pod asks for; of request and limit the one not given mirrors the other.
+    pub(super) fn apply(&self, profile: &Resources, warnings: &mut Warnings) -> Resources {
+        let mut resources = profile.clone();
+        for wish in &self.0 {
+            let (Some(request), Some(limit)) = (
+                wish.request.as_ref().or(wish.limit.as_ref()),
+                wish.limit.as_ref().or(wish.request.as_ref()),
+            ) else {
+                continue;
+            };
+            if quantity::parse(request).ok() > quantity::parse(limit).ok() {
+                warnings.push(format!(
+                    "annotations sidecar.{}.* are ignored: the request exceeds the limit",
+                    wish.resource
+                ));
+                continue;
+            }
+            set(&mut resources.requests, wish.resource, request);
+            set(&mut resources.limits, wish.resource, limit);
+        }
+        resources
+    }
+}
+
+fn set(list: &mut Vec<(String, String)>, resource: &str, quantity: &str) {
+    match list.iter_mut().find(|(name, _)| name == resource) {
+        Some((_, there)) => quantity.clone_into(there),
+        None => list.push((resource.to_owned(), quantity.to_owned())),
+    }
+}

@@ -1,0 +1,128 @@
+//! The directory in which the agent and the applications meet: one volume, mounted everywhere, and its addresses.
+
+use super::{
+    Conflict, SIDECAR, datadog_volumes, env, is_own,
+    plan::Plan,
+    volumes::{self, Own},
+};
+use crate::{
+    patch::string,
+    pod::{Annotations, Container, Metadata, Mount, Set, Source, Spec},
+};
+
+const PATH: &str = "/var/run/datadog";
+
+const VOLUME: Own = Own::empty_dir("ddsockets");
+
+/// What applications are told.
+const ADDRESSES: [(&str, &str); 2] = [
+    ("DD_TRACE_AGENT_URL", "unix:///var/run/datadog/apm.socket"),
+    ("DD_DOGSTATSD_URL", "unix:///var/run/datadog/dsd.socket"),
+];
+
+/// What the agent is told.
+pub(super) const AGENT: [(&str, &str); 2] = [
+    ("DD_APM_RECEIVER_SOCKET", "/var/run/datadog/apm.socket"),
+    ("DD_DOGSTATSD_SOCKET", "/var/run/datadog/dsd.socket"),
+];
+
+/// What a container has where the sockets belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There<'a> {
+    Nothing,
+    Volume(&'a str),
+    /// A part of a volume.
+    Part,
+}
+
+/// Adds the volume, its mounts and the addresses; answers the sidecar's own mount.
+pub(super) fn add(metadata: &Metadata<'_>, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<String, Conflict> {
+    let volume = match users_own(spec) {
+        Some(volume) => volume,
+        None => {
+            if volumes::add_one(&VOLUME, spec, plan)? {
+                plan.annotations
+                    .extend(safe_to_evict(metadata).map(|list| (Annotations::SAFE_TO_EVICT, string(&list))));
+            }
+            VOLUME.name
+        }
+    };
+    connect(spec, volume, plan);
+    Ok(mount(volume))
+}
+
+/// Connects the containers that came after the sidecar to the volume it uses, where it uses one.
+pub(super) fn complete(spec: &Spec<'_>, plan: &mut Plan<'_>) {
+    let sidecar = spec.all_containers().find(|c| c.name == SIDECAR);
+    if let Some(There::Volume(volume)) = sidecar.map(|c| there(spec, c)) {
+        connect(spec, volume, plan);
+    }
+}
+
+/// Gives every container of the user's the mount, and those that run on the addresses.
+fn connect(spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
+    let mount = mount(volume);
+    plan.each(spec, |each, warnings| {
+        match there(spec, each.container) {
+            There::Volume(name) if name == volume => {}
+            There::Nothing => each.extra.mounts.append.push(mount.clone().into()),
+            There::Volume(_) | There::Part => {
+                warnings.about(
+                    &format!("{PATH} holds something else, so no sockets of the agent's in"),
+                    &each.container.name,
+                );
+                return;
+            }
+        }
+        if !each.runs_on {
+            return;
+        }
+        for (variable, value) in ADDRESSES {
+            match each.container.env.as_ref().and_then(|env| env.compare(variable, value)) {
+                None => each.extra.env.prepend.push(env::literal(variable, value).into()),
+                Some(Set::Equal) => {}
+                Some(Set::Different | Set::Reference) => {
+                    warnings.about(&format!("{variable} is set already and stays in"), &each.container.name);
+                }
+            }
+        }
+    });
+}
+
+/// The emptyDir that all containers of the user's that have something at the path have there.
+fn users_own<'s>(spec: &'s Spec<'_>) -> Option<&'s str> {
+    let mut found = None;
+    for container in spec.all_containers().filter(|c| !is_own(&c.name)) {
+        match there(spec, container) {
+            There::Nothing => {}
+            There::Volume(name) if found.is_none_or(|f| f == name) => found = Some(name),
+            There::Volume(_) | There::Part => return None,
+        }
+    }
+    let volume = spec.volumes().iter().find(|v| Some(&*v.name) == found)?;
+    matches!(volume.source, Source::EmptyDir { .. }).then_some(&*volume.name)
+}
+
+fn there<'s>(spec: &Spec<'_>, container: &'s Container<'_>) -> There<'s> {
+    let at_path =
+        |m: &&Mount<'_>| m.mount_path.trim_end_matches('/') == PATH && !datadog_volumes::goes(spec, &m.name);
+    match container.mounts().iter().find(at_path) {
+        None => There::Nothing,
+        Some(mount) if mount.sub_path.0 || mount.sub_path_expr.0 => There::Part,
+        Some(mount) => There::Volume(&mount.name),
+    }
+}
+
+fn mount(volume: &str) -> String {
+    format!(r#"{{"name":{},"mountPath":{}}}"#, string(volume), string(PATH))
+}
+
+/// The autoscaler's list with our volume in it; `None` where it is in it.
+fn safe_to_evict(metadata: &Metadata<'_>) -> Option<String> {
+    let list =
+        metadata.annotations.as_ref().and_then(|a| a.get(Annotations::SAFE_TO_EVICT)).unwrap_or_default();
+    if list.split(',').any(|name| name.trim() == VOLUME.name) {
+        return None;
+    }
+    Some(if list.trim().is_empty() { VOLUME.name.to_owned() } else { format!("{list},{}", VOLUME.name) })
+}

@@ -1,0 +1,151 @@
+//! What never changes between the pods of a profile, made once when the configuration is compiled.
+
+use super::{
+    env::{self, Variables},
+    sockets,
+    volumes::{From, Own},
+};
+use crate::{
+    config::{Config, Mode, Profile, Provider, Resources},
+    patch::string,
+    rules::Setting,
+};
+use serde_json::{Map, Value};
+
+const RUN_PATH: &str = "/opt/datadog-agent/run";
+const CERTIFICATES: &str = "/etc/datadog-agent/certificates";
+
+/// Where the agent writes: a volume for each, so that its root can be read-only.
+const WRITABLE: [(&str, &str); 4] = [
+    ("agent-config", "/etc/datadog-agent"),
+    ("agent-option", RUN_PATH),
+    ("agent-tmp", "/tmp"),
+    ("agent-log", "/var/log/datadog"),
+];
+
+/// The sidecar of a profile, but for what a pod changes in it.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// `"image":…,"imagePullPolicy":…`, the same in the copy step.
+    pub(super) image: String,
+    /// Our variables, with those of the operator that replace one of ours in its place; joined by commas.
+    pub(super) env: String,
+    /// The operator's other variables.
+    pub(super) own_env: String,
+    /// Names that the operator sets.
+    configured: Vec<String>,
+    pub(super) mode: Mode,
+    pub(super) resources: Resources,
+    pub(super) security_context: Map<String, Value>,
+    pub(super) read_only_root: bool,
+    pub(super) volumes: Vec<Own>,
+    /// Mounts beside the sockets', as JSON texts.
+    pub(super) mounts: Vec<String>,
+}
+
+impl Template {
+    /// Compiles a profile.
+    pub(crate) fn new(config: &Config, profile: &Profile, setting: &Setting) -> Self {
+        let image = format!(
+            r#""image":{},"imagePullPolicy":{}"#,
+            string(&config.image.reference()),
+            string(config.pull_policy.as_str())
+        );
+        let read_only_root =
+            profile.security_context.get("readOnlyRootFilesystem") == Some(&Value::Bool(true));
+
+        let mut variables = Variables::default();
+        agent(&mut variables, config, profile);
+        let mut volumes = Vec::new();
+        let mut mounts = Vec::new();
+        if let Some(cluster_agent) = &config.cluster_agent {
+            let namespace = cluster_agent.namespace.as_deref().unwrap_or(&setting.own_namespace);
+            let host = format!("{}.{namespace}.svc.cluster.local", cluster_agent.service);
+            let mut set = |name, json| variables.set(name, json);
+            set("DD_CLUSTER_AGENT_ENABLED", env::literal("DD_CLUSTER_AGENT_ENABLED", "true"));
+            set(
+                "DD_CLUSTER_AGENT_AUTH_TOKEN",
+                env::secret("DD_CLUSTER_AGENT_AUTH_TOKEN", &profile.token_secret),
+            );
+            let url = format!("https://{host}:{}", cluster_agent.port);
+            set("DD_CLUSTER_AGENT_URL", env::literal("DD_CLUSTER_AGENT_URL", &url));
+            set("DD_ORCHESTRATOR_EXPLORER_ENABLED", env::literal("DD_ORCHESTRATOR_EXPLORER_ENABLED", "true"));
+            if cluster_agent.tls_verification {
+                let (verify, file) = (
+                    "DD_CLUSTER_TRUST_CHAIN_ENABLE_TLS_VERIFICATION",
+                    "DD_CLUSTER_TRUST_CHAIN_CA_CERT_FILE_PATH",
+                );
+                set(verify, env::literal(verify, "true"));
+                set(file, env::literal(file, &format!("{CERTIFICATES}/ca.crt")));
+                volumes.push(Own { name: "agent-ca-cert", from: From::ConfigMap("datadog-ca-cert") });
+                mounts.push(mount("agent-ca-cert", CERTIFICATES, true));
+            }
+        }
+        if config.provider == Provider::Fargate {
+            for (name, value) in sockets::AGENT {
+                variables.set(name, env::literal(name, value));
+            }
+        }
+        if config.kubelet_logs {
+            let mut set = |name, value| variables.set(name, env::literal(name, value));
+            set("DD_LOGS_ENABLED", "true");
+            set("DD_LOGS_CONFIG_K8S_CONTAINER_USE_KUBELET_API", "true");
+            set("DD_LOGS_CONFIG_RUN_PATH", RUN_PATH);
+            if config.collect_all_logs {
+                set("DD_LOGS_CONFIG_CONTAINER_COLLECT_ALL", "true");
+            }
+        }
+        for (name, path) in WRITABLE {
+            if read_only_root || config.kubelet_logs && path == RUN_PATH {
+                volumes.push(Own::empty_dir(name));
+                mounts.push(mount(name, path, false));
+            }
+        }
+
+        let ours = variables.names();
+        let mut own = Variables::default();
+        for variable in config.env.iter().chain(&profile.env) {
+            let list = if ours.contains(&variable.name) { &mut variables } else { &mut own };
+            list.set(&variable.name, env::configured(variable));
+        }
+        Self {
+            image,
+            env: variables.joined(),
+            own_env: own.joined(),
+            configured: own.names(),
+            mode: profile.mode,
+            resources: profile.resources.clone(),
+            security_context: profile.security_context.clone(),
+            read_only_root,
+            volumes,
+            mounts,
+        }
+    }
+
+    /// Whether the operator sets a variable, so that a pod does not.
+    pub(super) fn configures(&self, variable: &str) -> bool {
+        self.configured.iter().any(|name| name == variable)
+    }
+}
+
+/// The variables every agent gets.
+fn agent(variables: &mut Variables, config: &Config, profile: &Profile) {
+    let mut set = |name: &str, json: String| variables.set(name, json);
+    set("DD_API_KEY", env::secret("DD_API_KEY", &profile.api_key_secret));
+    set("DD_SITE", env::literal("DD_SITE", &config.site));
+    if !config.cluster_name.is_empty() {
+        set("DD_CLUSTER_NAME", env::literal("DD_CLUSTER_NAME", &config.cluster_name));
+    }
+    set("DD_KUBERNETES_KUBELET_NODENAME", env::field("DD_KUBERNETES_KUBELET_NODENAME", "spec.nodeName"));
+    if config.provider == Provider::Fargate {
+        set("DD_EKS_FARGATE", env::literal("DD_EKS_FARGATE", "true"));
+    }
+    if !config.tags.is_empty() {
+        set("DD_TAGS", env::literal("DD_TAGS", &config.tags.join(" ")));
+    }
+}
+
+fn mount(volume: &str, path: &str, read_only: bool) -> String {
+    let read_only = if read_only { r#","readOnly":true"# } else { "" };
+    format!(r#"{{"name":{},"mountPath":{}{read_only}}}"#, string(volume), string(path))
+}
