@@ -96,7 +96,7 @@ struct Kind<'a> {
 
 /// Any object, unread.
 #[derive(Default, Deserialize)]
-struct Unread(#[expect(dead_code, reason = "only its place in the envelope counts")] IgnoredAny);
+struct Unread(IgnoredAny);
 
 /// Answers a review. A fault of ours is `allowed: true` without a patch, never an error.
 ///

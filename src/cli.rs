@@ -1,11 +1,18 @@
 //! The command line: arguments and wiring, one file per command.
 //!
-//! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input.
+//! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input; 130 and 143 where a
+//! second SIGINT or SIGTERM ended `serve` at once.
 
-pub mod serve;
+mod config;
+mod inject;
+mod serve;
 
+use crate::shutdown::Signal;
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{
+    io::{self, Read, Write},
+    process::ExitCode,
+};
 
 /// Adds the Datadog Agent sidecar to pods on EKS Fargate.
 #[derive(Debug, Parser)]
@@ -17,14 +24,69 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The admission webhook: answers the API server's reviews over TLS.
+    Config(config::Config),
+    Inject(inject::Inject),
     Serve(serve::Serve),
 }
 
-/// Parses the arguments, runs the command, returns its exit code.
+/// How a command ended, as the process tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// 0
+    Done,
+    /// 1: `--check` found something to change.
+    WouldChange,
+    /// 2: the arguments or the configuration.
+    Configuration,
+    /// 3: input that cannot be read.
+    Unreadable,
+    /// 130 or 143: a second signal ended it at once.
+    Signalled(Signal),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::WouldChange => Self::from(1),
+            Exit::Configuration => Self::from(2),
+            Exit::Unreadable => Self::from(3),
+            Exit::Signalled(signal) => Self::from(signal.exit_code()),
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, returns its exit code. An error that a command does not handle itself is printed
+/// with its causes, and counts as one of usage.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {
-        Command::Serve(serve) => serve.run(),
+    let result = match &cli.command {
+        Command::Config(arguments) => config::run(arguments),
+        Command::Inject(arguments) => inject::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            return Exit::Done;
+        }
+        // Nobody is left to tell where standard error is closed.
+        let _ = writeln!(io::stderr(), "{error:#}");
+        Exit::Configuration
+    });
+    exit.into()
+}
+
+/// Whether whoever read our output had read enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The content of a file, or of standard input where its name is `-`.
+fn read_input(file: &str) -> io::Result<Vec<u8>> {
+    if file != "-" {
+        return std::fs::read(file);
     }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -2,6 +2,32 @@
 //!
 //! The shape of the file is that of Datadog's own chart (`file`); what the rest of the program reads is [`Config`].
 
+mod file;
+mod hash;
+mod load;
+mod names;
+mod notice;
+mod problem;
+mod profiles;
+mod reference;
+mod reload;
+mod resources;
+mod schema;
+mod secret;
+mod security;
+mod selectors;
+mod shape;
+mod tree;
+mod variables;
+
+pub use load::{load, load_bytes};
+pub use problem::{Problem, Problems};
+pub use reference::reference;
+pub use reload::{Change, Watched};
+pub use schema::schema;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The label that selects a pod where the configuration has no selector of its own; its value is the provider's name.
@@ -11,7 +37,7 @@ pub const DEFAULT_LABEL: &str = "agent.datadoghq.com/sidecar";
 pub const DEFAULT_PROFILE: &str = "default";
 
 /// A configuration that passed every check.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
     /// Whether anything is injected at all (`agentSidecarInjection.enabled`).
     pub enabled: bool,
@@ -52,7 +78,7 @@ pub struct Config {
 }
 
 /// Where the Cluster Agent answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClusterAgent {
     /// Name of its Service.
     pub service: String,
@@ -65,16 +91,18 @@ pub struct ClusterAgent {
 }
 
 /// Where the pods run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Provider {
     /// EKS Fargate: sockets, shared process namespace, hostPath volumes of Datadog's removed.
+    #[serde(rename = "fargate")]
     Fargate,
     /// The container only.
+    #[serde(rename = "")]
     None,
 }
 
 /// An image reference in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Image {
     /// For example `public.ecr.aws/datadog`.
     pub registry: String,
@@ -109,7 +137,7 @@ impl Image {
 }
 
 /// A container's `imagePullPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "Kubernetes' own words")]
 pub enum PullPolicy {
     Always,
@@ -129,7 +157,7 @@ impl PullPolicy {
 }
 
 /// One entry of `selectors`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Selector {
     /// For `explain`; may be empty.
     pub name: String,
@@ -142,7 +170,7 @@ pub struct Selector {
 }
 
 /// A Kubernetes label selector: every requirement must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LabelSelector {
     /// Label and value, each of which must be there.
     pub match_labels: Vec<(String, String)>,
@@ -151,7 +179,7 @@ pub struct LabelSelector {
 }
 
 /// One requirement of a label selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Requirement {
     /// The label.
     pub key: String,
@@ -160,7 +188,7 @@ pub struct Requirement {
 }
 
 /// What must hold of a label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Operator {
     /// It is there and has one of these values.
     In(Vec<String>),
@@ -173,7 +201,7 @@ pub enum Operator {
 }
 
 /// A profile with its lower layers merged in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
     /// Unique.
     pub name: String,
@@ -194,7 +222,7 @@ pub struct Profile {
 }
 
 /// Requests and limits by resource name, in the configuration's own spelling of the quantities.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Resources {
     /// By resource, such as `cpu`.
     pub requests: Vec<(String, String)>,
@@ -203,7 +231,7 @@ pub struct Resources {
 }
 
 /// A key of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecretKey {
     /// The Secret.
     pub name: String,
@@ -212,7 +240,7 @@ pub struct SecretKey {
 }
 
 /// An environment variable of a container.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EnvVar {
     /// Its name.
     pub name: String,
@@ -223,7 +251,8 @@ pub struct EnvVar {
 }
 
 /// In which list of the pod the sidecar goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Native for pods that end, a container otherwise.
     #[default]
@@ -235,7 +264,8 @@ pub enum Mode {
 }
 
 /// What annotations on a pod may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum PodOverride {
     /// `agent.datadoghq.com/sidecar.profile`.
     Profile,

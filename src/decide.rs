@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Provider},
-    pod::{Annotations, Container, Metadata, Pod, Spec},
+    pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
     rules::Rules,
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Conflict, Overrides, SIDECAR},
@@ -28,6 +28,8 @@ const DATADOG_REGISTRIES: [&str; 8] = [
 /// Datadog's own registry.
 const DATADOG_OWN_REGISTRY: &str = "registry.datadoghq.com";
 
+const NO_CONTAINERS: &str = "it has no containers";
+
 /// Decides one pod (or pod template: an object with `metadata` and `spec`) given as JSON.
 ///
 /// # Errors
@@ -39,11 +41,11 @@ pub fn decide(pod: &[u8], subject: Subject<'_>, rules: &Rules) -> Result<Decisio
 
 /// Decides a pod that was read already.
 pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decision {
-    let (metadata, spec) = (Metadata::default(), Spec::default());
-    let metadata = pod.metadata.as_ref().unwrap_or(&metadata);
-    let spec = pod.spec.as_ref().unwrap_or(&spec);
-
+    let metadata = pod.metadata();
     let selected = selected(metadata, subject, rules);
+    let Some(spec) = &pod.spec else {
+        return Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS);
+    };
     if let Some((reason, detail)) = refused(metadata, spec, subject, rules) {
         return Decision { expected: selected.is_some(), ..Decision::skip(reason, detail) };
     }
@@ -51,11 +53,11 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
         return Decision::skip(SkipReason::NoMatch, "");
     };
     if spec.all_containers().any(|c| c.name == SIDECAR) {
-        return decided(Outcome::Completed, profile, sidecar::complete(rules, metadata, spec));
+        return decided(Outcome::Completed, profile, sidecar::complete(rules, pod, spec));
     }
     let overrides = Overrides::read(&rules.config, metadata);
     let profile = overrides.profile.unwrap_or(profile);
-    match sidecar::inject(rules, profile, metadata, spec, overrides) {
+    match sidecar::inject(rules, profile, pod, spec, overrides) {
         Ok(addition) => decided(Outcome::Injected, profile, addition),
         Err(Conflict(detail)) => Decision {
             profile: Some(profile),
@@ -82,7 +84,7 @@ fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Opt
     let labels = metadata.labels.as_ref();
     let position = rules.first_match(
         |key| labels.and_then(|l| l.get(key)),
-        labels.into_iter().flat_map(|l| l.iter()),
+        labels.into_iter().flat_map(Pairs::iter),
         subject.namespace,
         subject.namespace_labels,
     )?;
@@ -106,7 +108,8 @@ fn refused(
             .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
     };
     let agent = || {
-        let found = spec.all_containers().find(|c| c.name != SIDECAR && is_agent(c, &rules.config))?;
+        let found =
+            spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c, &rules.config))?;
         Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
     };
     opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
@@ -146,7 +149,7 @@ fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> 
             fargate && arch.is_some_and(|arch| arch != "amd64"),
             "its nodeSelector is not amd64, all that Fargate has",
         ),
-        (spec.containers().is_empty(), "it has no containers"),
+        (spec.containers().is_empty(), NO_CONTAINERS),
     ];
     reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
 }

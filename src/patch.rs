@@ -59,7 +59,7 @@ impl<'a> Patch<'a> {
             return;
         }
         let mut path = path.to_vec();
-        if self.shape.at(&path).and_then(Shape::len).is_none() && edits.remove.is_empty() {
+        if self.shape.at(&path).is_none() && edits.remove.is_empty() {
             let elements = [edits.prepend.as_slice(), edits.append.as_slice()].concat();
             return self.set(&path, &format!("[{}]", elements.join(",")));
         }

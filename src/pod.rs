@@ -204,6 +204,16 @@ pub struct Resources<'a> {
     pub limits: Option<Pairs<'a>>,
 }
 
+static NO_METADATA: Metadata<'static> =
+    Metadata { name: Text::EMPTY, generate_name: Text::EMPTY, labels: None, annotations: None };
+
+impl<'a> Pod<'a> {
+    /// The metadata, empty where there is none.
+    pub fn metadata(&self) -> &Metadata<'a> {
+        self.metadata.as_ref().unwrap_or(&NO_METADATA)
+    }
+}
+
 impl<'a> Spec<'a> {
     /// The containers, or none.
     pub fn containers(&self) -> &[Container<'a>] {

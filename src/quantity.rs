@@ -1,30 +1,255 @@
-//! Temporary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quantity(i128);
-impl Quantity {
-    pub fn is_negative(&self) -> bool {
-        self.0 < 0
-    }
+//! Kubernetes quantities, such as `200m`, `256Mi` or `1e3`, compared and added exactly.
+
+use std::{
+    iter::Sum,
+    ops::{Add, Sub},
+    str::FromStr,
+};
+
+/// A quantity's unit is a billionth: Kubernetes rounds what is finer up.
+const NANOS: u128 = 1_000_000_000;
+
+/// The largest quantity, 2⁶³ − 1: Kubernetes lowers what is larger to it.
+const MAX: i128 = (i64::MAX as i128) * (NANOS as i128);
+
+/// More significant digits are refused: what is written by people has far fewer, and this many are computed exactly.
+const MAX_DIGITS: usize = 20;
+
+/// An amount of a resource, exact to a billionth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity {
+    nanos: i128,
 }
-impl std::ops::Add for Quantity {
-    type Output = Self;
-    fn add(self, o: Self) -> Self {
-        Self(self.0 + o.0)
-    }
+
+/// Why a text is no quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// No digit, or something before the number.
+    #[error("is no quantity: it must begin with a number, such as 200m or 256Mi")]
+    NoNumber,
+    /// What follows the number is no suffix.
+    #[error(
+        "is no quantity: after the number comes nothing or one of n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"
+    )]
+    UnknownSuffix,
+    /// More digits than are computed exactly.
+    #[error("is no usable quantity: it has more than 20 significant digits")]
+    TooLong,
 }
-pub fn parse(s: &str) -> Result<Quantity, ()> {
-    let i = s.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(s.len());
-    let n: f64 = s[..i].parse().map_err(|_| ())?;
-    let m = match &s[i..] {
-        "m" => 1e-3,
-        "" => 1.0,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "Ki" => 1024.0,
-        "Mi" => 1048576.0,
-        "Gi" => 1073741824.0,
-        _ => return Err(()),
+
+/// Parses a quantity by the grammar of Kubernetes.
+///
+/// ```
+/// use datadog_sidecar_injector::quantity::parse;
+/// assert_eq!(parse("0.2"), parse("200m"));
+/// assert!(parse("1Gi") > parse("1G"));
+/// assert!(parse("1 Gi").is_err());
+/// ```
+pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    Ok(Quantity((n * m * 1e9) as i128))
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if fraction.contains('.') || whole.is_empty() && fraction.is_empty() {
+        return Err(QuantityError::NoNumber);
+    }
+    let (twos, tens) = scale(suffix)?;
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0');
+    let shortest = significant.trim_end_matches('0');
+    if shortest.is_empty() {
+        return Ok(Quantity::ZERO);
+    }
+    if shortest.len() > MAX_DIGITS {
+        return Err(QuantityError::TooLong);
+    }
+    let length = |text: &str| i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let exponent = tens
+        .saturating_add(9)
+        .saturating_sub(length(fraction))
+        .saturating_add(length(significant) - length(shortest));
+    // At most 10²⁰ · 2⁶⁰, which 128 bits hold.
+    let mantissa = shortest.bytes().fold(0_u128, |sum, digit| sum * 10 + u128::from(digit - b'0')) << twos;
+    let nanos = shift(mantissa, exponent);
+    Ok(Quantity { nanos: if negative { -nanos } else { nanos } })
+}
+
+impl Quantity {
+    /// Nothing.
+    pub const ZERO: Self = Self { nanos: 0 };
+
+    /// The amount in billionths of the resource's unit.
+    pub fn nanos(self) -> i128 {
+        self.nanos
+    }
+
+    /// Whether the amount is a whole number of the resource's unit.
+    pub fn is_whole(self) -> bool {
+        self.nanos % (NANOS as i128) == 0
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        parse(text)
+    }
+}
+
+impl Add for Quantity {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { nanos: self.nanos.saturating_add(other.nanos) }
+    }
+}
+
+impl Sub for Quantity {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { nanos: self.nanos.saturating_sub(other.nanos) }
+    }
+}
+
+impl Sum for Quantity {
+    fn sum<I: Iterator<Item = Self>>(quantities: I) -> Self {
+        quantities.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// A suffix as powers of two and of ten.
+fn scale(suffix: &str) -> Result<(u32, i64), QuantityError> {
+    Ok(match suffix {
+        "n" => (0, -9),
+        "u" => (0, -6),
+        "m" => (0, -3),
+        "" => (0, 0),
+        "k" => (0, 3),
+        "M" => (0, 6),
+        "G" => (0, 9),
+        "T" => (0, 12),
+        "P" => (0, 15),
+        "E" => (0, 18),
+        "Ki" => (10, 0),
+        "Mi" => (20, 0),
+        "Gi" => (30, 0),
+        "Ti" => (40, 0),
+        "Pi" => (50, 0),
+        "Ei" => (60, 0),
+        other => {
+            let exponent = other.strip_prefix(['e', 'E']).ok_or(QuantityError::UnknownSuffix)?;
+            (0, exponent.parse::<i64>().map_err(|_| QuantityError::UnknownSuffix)?)
+        }
+    })
+}
+
+/// `mantissa · 10^exponent`, rounded up and at most [`MAX`].
+fn shift(mantissa: u128, exponent: i64) -> i128 {
+    let power =
+        u32::try_from(exponent.unsigned_abs()).ok().and_then(|exponent| 10_u128.checked_pow(exponent));
+    let shifted = match power {
+        Some(power) if exponent < 0 => mantissa.div_ceil(power),
+        Some(power) => mantissa.saturating_mul(power),
+        // So small that it rounds up to the unit, or too large.
+        None if exponent < 0 => 1,
+        None => u128::MAX,
+    };
+    i128::try_from(shifted).unwrap_or(MAX).min(MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn nanos(text: &str) -> i128 {
+        parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).nanos()
+    }
+
+    #[test]
+    fn what_kubernetes_accepts() {
+        let unit = 1_000_000_000;
+        for (text, expected) in [
+            ("0", 0),
+            ("200m", unit / 5),
+            ("0.2", unit / 5),
+            (".2", unit / 5),
+            ("+1.", unit),
+            ("-1", -unit),
+            ("1k", 1_000 * unit),
+            ("1Ki", 1_024 * unit),
+            ("1.5Gi", 3 * 512 * 1_024 * 1_024 * unit),
+            ("1E", 10_i128.pow(18) * unit),
+            ("1E3", 1_000 * unit),
+            ("1e3", 1_000 * unit),
+            ("1e-3", unit / 1_000),
+            ("1e+3", 1_000 * unit),
+            ("2n", 2),
+            ("0.1n", 1),
+            ("-0.1n", -1),
+            ("1e-99", 1),
+            ("1e-999999999999", 1),
+            ("8Ei", MAX),
+            ("1e99", MAX),
+            ("0e99", 0),
+            ("9223372036854775807", MAX),
+            ("9223372036854775806", MAX - unit),
+            ("100000000000000000000000000", MAX),
+            ("00000000000000000000000000000001", unit),
+            ("1.00000000000000000000000000", unit),
+        ] {
+            assert_eq!(nanos(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_kubernetes_refuses() {
+        for text in [
+            "", "m", "Mi", "-", "+", ".", "1.2.3", "1K", "1ki", "1mi", "1MB", "1 Gi", " 1", "1 ", "1e",
+            "1e1.5", "0x10", "1_000", "--1", "1e3Mi", "NaN", "inf", "٣",
+        ] {
+            assert!(parse(text).is_err(), "{text:?} was accepted");
+        }
+        // "1e" is refused although "1E" is an exa.
+        assert_eq!(parse("1e"), Err(QuantityError::UnknownSuffix));
+        assert_eq!(parse("123456789012345678901"), Err(QuantityError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,40}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn any_number_and_suffix(text in "[+-]?[0-9.]{0,30}([a-zA-Z]{0,3}|[eE][+-]?[0-9]{0,12})") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn order_is_that_of_the_numbers(one in 0_u64..1_000_000_000, other in 0_u64..1_000_000_000) {
+            for suffix in ["n", "u", "m", "", "k", "Ki", "Mi"] {
+                let quantity = |number: u64| parse(&format!("{number}{suffix}")).unwrap();
+                prop_assert_eq!(quantity(one).cmp(&quantity(other)), one.cmp(&other));
+            }
+        }
+
+        #[test]
+        fn sums_are_exact(milli in 0_i64..1_000_000_000, kibi in 0_i64..1_000_000_000) {
+            let sum = parse(&format!("{milli}m")).unwrap() + parse(&format!("{kibi}Ki")).unwrap();
+            prop_assert_eq!(sum.nanos(), i128::from(milli) * 1_000_000 + i128::from(kibi) * 1_024 * 1_000_000_000);
+            prop_assert_eq!(sum - parse(&format!("{kibi}Ki")).unwrap(), parse(&format!("{milli}m")).unwrap());
+        }
+
+        #[test]
+        fn a_fraction_is_the_shifted_whole(whole in 0_u64..1_000_000, thousandths in 0_u64..1_000) {
+            let fraction = parse(&format!("{whole}.{thousandths:03}")).unwrap();
+            prop_assert_eq!(fraction, parse(&format!("{}m", whole * 1_000 + thousandths)).unwrap());
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) use warnings::shorten;
 use crate::{
     config::Provider,
     patch::{Fault, string},
-    pod::{Metadata, Spec},
+    pod::{Container, Pod, Spec},
     rules::Rules,
 };
 use plan::Plan;
@@ -42,7 +42,7 @@ pub const COPY_STEP: &str = "init-copy-agent-config";
 pub(crate) struct Conflict(pub(crate) String);
 
 /// Whether a container is one of ours: applications' settings are none of its business.
-fn is_own(name: &str) -> bool {
+pub(crate) fn is_own(name: &str) -> bool {
     name == SIDECAR || name == COPY_STEP
 }
 
@@ -58,13 +58,14 @@ pub(crate) struct Addition {
 pub(crate) fn inject(
     rules: &Rules,
     profile: usize,
-    metadata: &Metadata<'_>,
+    pod: &Pod<'_>,
     spec: &Spec<'_>,
     overrides: Overrides,
 ) -> Result<Addition, Conflict> {
     let Some(template) = rules.templates.get(profile) else {
         return Err(Conflict(format!("profile {profile} does not exist")));
     };
+    let metadata = pod.metadata();
     let fargate = rules.config.provider == Provider::Fargate;
     let mut plan = Plan::new(spec, Warnings::from(overrides.warnings));
 
@@ -98,10 +99,14 @@ pub(crate) fn inject(
         },
     );
     if template.read_only_root {
-        if !spec.init_containers().iter().any(|c| c.name == COPY_STEP) {
+        let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
+        let kept = named(spec.init_containers());
+        if named(spec.containers()) || kept && ending.native {
+            return Err(Conflict(format!("the pod has a container {COPY_STEP} of its own")));
+        }
+        // A template copied from an injected pod brings the step along.
+        if !kept {
             plan.own_init.push(container::copy_step(template, &resources, &security));
-        } else if ending.native {
-            return Err(Conflict(format!("an init container {COPY_STEP} is there already")));
         }
     }
     if ending.native {
@@ -110,16 +115,16 @@ pub(crate) fn inject(
         plan.own_container = Some(sidecar);
     }
     plan.annotations.push((record::STATUS, string(&record::status(&rules.config, profile))));
-    Ok(plan.finish(metadata, spec))
+    Ok(plan.finish(pod))
 }
 
 /// Gives what other injectors added beside our sidecar what it lacks, and changes nothing else.
-pub(crate) fn complete(rules: &Rules, metadata: &Metadata<'_>, spec: &Spec<'_>) -> Addition {
+pub(crate) fn complete(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
     let mut plan = Plan::new(spec, Warnings::default());
     if rules.config.provider == Provider::Fargate {
         datadog_volumes::remove(spec, &mut plan);
         sockets::complete(spec, &mut plan);
-        tags::add(metadata, spec, &mut plan);
+        tags::add(pod.metadata(), spec, &mut plan);
     }
-    plan.finish(metadata, spec)
+    plan.finish(pod)
 }

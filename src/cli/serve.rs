@@ -1,5 +1,6 @@
 //! `serve`: the admission webhook.
 
+use super::Exit;
 use crate::{
     admin::Check,
     certs::{Served, files, self_signed},
@@ -19,7 +20,6 @@ use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,12 +30,9 @@ use std::{
 /// A review takes some ten microseconds: more threads only cost memory.
 const WORKERS: usize = 2;
 
-/// What the command cannot start with, or could not go on with.
-const FAILED: u8 = 2;
-
-/// The arguments of `serve`.
+/// The admission webhook: answers the API server's reviews over TLS.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Configuration file, in the shape of Datadog's chart values; read again when it changes. Without it the defaults are
     /// in force.
     #[arg(long, env, value_name = "FILE")]
@@ -81,34 +78,21 @@ struct Certificates {
     self_signed: Option<PathBuf>,
 }
 
+/// Serves until a signal comes, and then ends in order; a second signal ends it at once.
+pub(super) fn run(arguments: &Serve) -> anyhow::Result<Exit> {
+    telemetry::init(&arguments.log_level)?;
+    // Whoever installed one before us keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let served = runtime.block_on(arguments.serve());
+    // Does not wait for a read that hangs.
+    runtime.shutdown_background();
+    served
+}
+
 impl Serve {
-    /// Serves until a signal comes. Exit codes: 0 after the first signal and an orderly end, 130 or 143 after a second one,
-    /// 2 where it could not start or go on.
-    pub fn run(self) -> ExitCode {
-        match self.try_run() {
-            Ok(code) => code,
-            Err(error) => {
-                // Nothing to do where even stderr is gone.
-                let _ = writeln!(std::io::stderr(), "error: {error:#}");
-                ExitCode::from(FAILED)
-            }
-        }
-    }
-
-    fn try_run(self) -> anyhow::Result<ExitCode> {
-        telemetry::init(&self.log_level)?;
-        // Whoever installed one before us keeps it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        raise_open_files();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-        let served = runtime.block_on(self.serve());
-        // Does not wait for a read that hangs.
-        runtime.shutdown_background();
-        served
-    }
-
-    async fn serve(self) -> anyhow::Result<ExitCode> {
+    async fn serve(&self) -> anyhow::Result<Exit> {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
         let mut running = self.start().await?;
         tokio::select! {
@@ -117,12 +101,12 @@ impl Serve {
         }
         tokio::select! {
             biased;
-            () = running.drain() => Ok(ExitCode::SUCCESS),
-            second = signals.next() => Ok(ExitCode::from(second.exit_code())),
+            () = running.drain() => Ok(Exit::Done),
+            second = signals.next() => Ok(Exit::Signalled(second)),
         }
     }
 
-    async fn start(self) -> anyhow::Result<Running> {
+    async fn start(&self) -> anyhow::Result<Running> {
         let Self {
             config,
             kubernetes_version,
@@ -136,7 +120,7 @@ impl Serve {
         let local = certificates.self_signed.is_some();
         let (file, config) = match config {
             Some(path) => {
-                let (file, config) = reload::File::open(&path)?;
+                let (file, config) = reload::File::open(path)?;
                 (Some(file), config)
             }
             None => (None, Config::default()),
@@ -146,12 +130,15 @@ impl Serve {
         let timeouts = Timeouts::default();
         let drain_delay = drain_delay.unwrap_or(if local { Duration::ZERO } else { timeouts.drain_delay });
         let timeouts = Timeouts { drain_delay, ..timeouts };
-        let bound = server::Args { bind, admin_bind, limits: Limits::default(), timeouts }.bind().await?;
+        let bound =
+            server::Args { bind: *bind, admin_bind: *admin_bind, limits: Limits::default(), timeouts }
+                .bind()
+                .await?;
 
         let metrics = Arc::new(Metrics::new());
         metrics.config.succeeded();
         let setting = Setting {
-            own_namespace,
+            own_namespace: own_namespace.clone(),
             kubernetes_minor: kubernetes_version.unwrap_or_else(cluster::version::pinned),
             offline: false,
         };
@@ -189,19 +176,19 @@ impl Serve {
 impl Certificates {
     /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
     fn start(
-        self,
+        &self,
         served: &Arc<Served>,
         metrics: &Arc<Metrics>,
         tasks: &mut Tasks,
     ) -> anyhow::Result<Option<PathBuf>> {
         let now = SystemTime::now();
-        if let Some(directory) = self.self_signed {
-            let made = self_signed::create(&directory, now)?;
+        if let Some(directory) = &self.self_signed {
+            let made = self_signed::create(directory, now)?;
             served.install(made.pair);
             return Ok(Some(made.ca_file));
         }
-        if let Some(directory) = self.cert_dir {
-            let mut files = files::Files::new(directory, served.clone(), metrics.clone());
+        if let Some(directory) = &self.cert_dir {
+            let mut files = files::Files::new(directory.clone(), served.clone(), metrics.clone());
             // Before the first handshake, so that a good pair serves it.
             files.poll(now);
             tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));

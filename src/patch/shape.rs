@@ -52,7 +52,7 @@ impl<'a> Shape<'a> {
     }
 
     /// How long a list is.
-    pub fn len(&self) -> Option<usize> {
+    pub fn elements(&self) -> Option<usize> {
         match self {
             Self::Leaves(len) => Some(*len),
             Self::List(list) => Some(list.len()),

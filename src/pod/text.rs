@@ -11,6 +11,11 @@ use std::{borrow::Cow, fmt, ops::Deref};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
+impl Text<'_> {
+    /// No text.
+    pub const EMPTY: Self = Self(Cow::Borrowed(""));
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
 
     fn quantity(&mut self, annotation: &'static str) -> Option<String> {
         let value = self.allowed(annotation, PodOverride::Resources)?;
-        if quantity::parse(value).is_ok_and(|q| !q.is_negative()) {
+        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default()) {
             return Some(value.to_owned());
         }
         let example = if annotation.contains("cpu") { "500m" } else { "512Mi" };

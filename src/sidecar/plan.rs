@@ -3,7 +3,7 @@
 use super::{Addition, is_own, warnings::Warnings};
 use crate::{
     patch::{Edits, Patch, Shape, Step, Step::Key, string},
-    pod::{Annotations, Container, Metadata, Spec},
+    pod::{Annotations, Container, Metadata, Pod, Spec},
 };
 
 const SPEC: Step<'static> = Key("spec");
@@ -109,8 +109,8 @@ impl<'r> Plan<'r> {
     }
 
     /// Turns the plan into operations: containers by position first, then what shifts positions.
-    pub(super) fn finish(self, metadata: &Metadata<'_>, spec: &Spec<'_>) -> Addition {
-        let mut patch = Patch::new(shape(metadata, spec));
+    pub(super) fn finish(self, pod: &Pod<'_>) -> Addition {
+        let mut patch = Patch::new(shape(pod));
         for (list, extras) in [("initContainers", &self.init_containers), ("containers", &self.containers)] {
             for (index, extra) in extras.iter().enumerate() {
                 let at = |field| [SPEC, Key(list), Step::Index(index), Key(field)];
@@ -136,7 +136,7 @@ impl<'r> Plan<'r> {
 }
 
 /// The outline of a pod, as far as a plan reaches.
-fn shape<'a>(metadata: &Metadata<'_>, spec: &Spec<'_>) -> Shape<'a> {
+fn shape<'a>(pod: &Pod<'_>) -> Shape<'a> {
     let containers = |list: &[Container<'_>]| {
         Shape::List(
             list.iter()
@@ -153,13 +153,19 @@ fn shape<'a>(metadata: &Metadata<'_>, spec: &Spec<'_>) -> Shape<'a> {
         let known = super::record::WRITTEN.into_iter().filter(|key| a.get(key).is_some());
         Shape::Object(known.map(|key| (key, Shape::Leaf)).collect())
     };
-    let metadata = Shape::object([metadata.annotations.as_ref().map(|a| ("annotations", annotations(a)))]);
-    let spec = Shape::object([
-        spec.volumes.as_ref().map(|list| ("volumes", Shape::Leaves(list.len()))),
-        spec.image_pull_secrets.as_ref().map(|list| ("imagePullSecrets", Shape::Leaves(list.len()))),
-        spec.init_containers.as_ref().map(|list| ("initContainers", containers(list))),
-        spec.containers.as_ref().map(|list| ("containers", containers(list))),
-        spec.share_process_namespace.map(|_| ("shareProcessNamespace", Shape::Leaf)),
-    ]);
-    Shape::object([Some(("metadata", metadata)), Some(("spec", spec))])
+    let metadata =
+        |m: &Metadata<'_>| Shape::object([m.annotations.as_ref().map(|a| ("annotations", annotations(a)))]);
+    let spec = |spec: &Spec<'_>| {
+        Shape::object([
+            spec.volumes.as_ref().map(|list| ("volumes", Shape::Leaves(list.len()))),
+            spec.image_pull_secrets.as_ref().map(|list| ("imagePullSecrets", Shape::Leaves(list.len()))),
+            spec.init_containers.as_ref().map(|list| ("initContainers", containers(list))),
+            spec.containers.as_ref().map(|list| ("containers", containers(list))),
+            spec.share_process_namespace.map(|_| ("shareProcessNamespace", Shape::Leaf)),
+        ])
+    };
+    Shape::object([
+        pod.metadata.as_ref().map(|m| ("metadata", metadata(m))),
+        pod.spec.as_ref().map(|s| ("spec", spec(s))),
+    ])
 }

@@ -1,1 +1,15 @@
-//! Tests.
+//! The binary against a real API server, etcd and controllers: `make e2e`.
+//!
+//! What cannot be had here: pods don't run, as there is no node; and EKS' own webhook is one of ours that does the same.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod corpus;
+mod ending;
+mod harness;
+mod limits;
+mod pods;
+mod reached;
+mod restricted;
+mod selection;
+mod with_others;
+mod workloads;

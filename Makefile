@@ -1,0 +1,20 @@
+# All that there is to do; `make` alone lists it.
+.PHONY: help build test e2e lint clean
+
+help: ## Lists these
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Builds target/release/datadog-sidecar-injector
+	cargo build --release --locked
+
+test: ## Runs all tests, also those against a control plane, which is built once (eight minutes)
+	@tests/run.sh all
+
+e2e: ## Runs the tests against a control plane; only some of them with T="name name"
+	@tests/run.sh e2e $(T)
+
+lint: ## Checks formatting, clippy, documentation, scripts, and the dependencies' licences and sources
+	@tests/lint.sh
+
+clean: ## Removes what was built here; the control plane stays in its cache
+	cargo clean

@@ -1,0 +1,230 @@
+//! `inject`: manifests in, injected manifests out.
+
+use super::{Exit, read_input};
+use crate::{
+    config::{self, Config},
+    decide,
+    inject::{self, Assumptions, Input},
+    manifest,
+    rules::{Namespaces, Rules, Setting},
+};
+use anyhow::Context as _;
+use clap::ValueEnum;
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// What a directory is searched for.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Injects manifests offline: the same decisions as the webhook's.
+#[derive(Debug, clap::Args)]
+pub(super) struct Inject {
+    /// Manifests: a file, a directory (its *.yaml, *.yml and *.json, not recursive) or - for stdin; may be repeated.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
+    files: Vec<String>,
+    /// The configuration, in the shape of the Helm chart's values; without it, that of an empty file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// The namespace of objects that name none.
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// A label of a namespace, besides those of Namespace documents in the input; may be repeated.
+    #[arg(long = "namespace-label", value_name = "NAMESPACE:KEY=VALUE")]
+    namespace_labels: Vec<NamespaceLabel>,
+    /// The injector's own namespace: never injected, and where the Cluster Agent is.
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog")]
+    own_namespace: String,
+    /// The version of the cluster the manifests are for.
+    #[arg(long, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"))]
+    kubernetes_version: KubernetesVersion,
+    /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
+    output: Format,
+    /// Prints the change of each document that changes instead.
+    #[arg(long, conflicts_with_all = ["output", "check"])]
+    diff: bool,
+    /// Prints only the names of what would change, and exits 1 if there is any.
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
+    Patch,
+}
+
+/// `NAMESPACE:KEY=VALUE`.
+#[derive(Clone, Debug)]
+struct NamespaceLabel {
+    namespace: String,
+    key: String,
+    value: String,
+}
+
+impl FromStr for NamespaceLabel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts =
+            text.split_once(':').and_then(|(namespace, label)| Some((namespace, label.split_once('=')?)));
+        match parts {
+            Some((namespace, (key, value))) if !namespace.is_empty() && !key.is_empty() => {
+                Ok(Self { namespace: namespace.into(), key: key.into(), value: value.into() })
+            }
+            _ => Err("expected NAMESPACE:KEY=VALUE, such as team-a:env=prod"),
+        }
+    }
+}
+
+/// The minor version of a `1.MINOR` or `v1.MINOR.PATCH`.
+#[derive(Clone, Copy, Debug)]
+struct KubernetesVersion(u32);
+
+impl FromStr for KubernetesVersion {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let minor = text.strip_prefix('v').unwrap_or(text).strip_prefix("1.");
+        let minor = minor.map(|rest| rest.split(['.', '+', '-']).next().unwrap_or(rest));
+        match minor.and_then(|minor| minor.parse().ok()) {
+            Some(minor) => Ok(Self(minor)),
+            None => Err("expected a version of Kubernetes, such as 1.35"),
+        }
+    }
+}
+
+/// Runs the command. Nothing is printed on stdout unless everything could be read.
+pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
+    let rules = match load_rules(args) {
+        Ok(rules) => rules,
+        Err(problems) => return Ok(fail(Exit::Configuration, &problems)),
+    };
+    say(&rules.config.notices);
+    let inputs = match read_inputs(&args.files) {
+        Ok(inputs) => inputs,
+        Err(problems) => return Ok(fail(Exit::Unreadable, &problems)),
+    };
+    let sheets =
+        inject::inject(&inputs, &assumptions(args), |pod, subject| decide::decide(pod, subject, &rules));
+    let sheets = match sheets {
+        Ok(sheets) => sheets,
+        Err(unread) => return Ok(fail(Exit::Unreadable, &unread)),
+    };
+    for page in sheets.iter().flat_map(|sheet| &sheet.pages) {
+        say(&page.notes);
+    }
+    let text = match args.output {
+        _ if args.check => inject::names(&sheets),
+        _ if args.diff => inject::diff(&sheets, colour()),
+        Format::Yaml => inject::yaml(&sheets),
+        Format::Json => inject::json(&sheets),
+        Format::Patch => inject::patches(&sheets),
+    };
+    print(&text).context("stdout")?;
+    Ok(if args.check && !text.is_empty() { Exit::WouldChange } else { Exit::Done })
+}
+
+fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
+    let config = match &args.config {
+        None => Config::default(),
+        Some(file) => load_config(file)?,
+    };
+    let setting = Setting {
+        own_namespace: args.own_namespace.clone(),
+        kubernetes_minor: args.kubernetes_version.0,
+        offline: true,
+    };
+    Ok(Rules::compile(config, setting))
+}
+
+fn load_config(file: &str) -> Result<Config, Vec<String>> {
+    let bytes = fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?;
+    config::load_bytes(&bytes, file).map_err(|problems| vec![problems.to_string()])
+}
+
+fn assumptions(args: &Inject) -> Assumptions {
+    let mut namespace_labels = Namespaces::new();
+    for NamespaceLabel { namespace, key, value } in args.namespace_labels.iter().cloned() {
+        namespace_labels.entry(namespace).or_default().insert(key, value);
+    }
+    Assumptions { namespace: Some(args.namespace.clone()), namespace_labels }
+}
+
+/// Reads every `-f`; the errors are those of all of them.
+fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
+    let (mut inputs, mut problems) = (Vec::new(), Vec::new());
+    for file in files {
+        match expand(file) {
+            Ok(names) => {
+                for name in names {
+                    match read(name) {
+                        Ok(input) => inputs.push(input),
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+            }
+            Err(error) => problems.push(format!("{error:#}")),
+        }
+    }
+    if problems.is_empty() { Ok(inputs) } else { Err(problems) }
+}
+
+fn read(file: String) -> Result<Input, String> {
+    let name = if file == "-" { "stdin".into() } else { file.clone() };
+    let bytes = read_input(&file).map_err(|error| format!("{name}: {error}"))?;
+    let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
+    Ok(Input { name, text })
+}
+
+/// The files that an argument means: itself, or the manifests directly in a directory, sorted.
+fn expand(file: &str) -> anyhow::Result<Vec<String>> {
+    let directory = Path::new(file);
+    if file == "-" || !fs::metadata(directory).with_context(|| file.to_owned())?.is_dir() {
+        return Ok(vec![file.to_owned()]);
+    }
+    let mut found: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| file.to_owned())? {
+        let path = entry.with_context(|| file.to_owned())?.path();
+        let named =
+            path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+        if named && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    anyhow::ensure!(!found.is_empty(), "{file}: no *.yaml, *.yml or *.json in this directory");
+    Ok(found.iter().map(|path| path.display().to_string()).collect())
+}
+
+/// Prints on stdout; a reader who has gone away has seen enough.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
+    say(problems);
+    exit
+}
+
+/// A line each on stderr.
+fn say(lines: &[impl ToString]) {
+    let mut stderr = io::stderr().lock();
+    for line in lines {
+        // There is nobody left to tell.
+        let _ = writeln!(stderr, "{}", line.to_string());
+    }
+}

@@ -1,0 +1,233 @@
+//! From the text of a file to a configuration: read, checked for its shape, checked for its meaning, filled in.
+
+use super::{
+    ClusterAgent, Config, Image,
+    file::{self, File},
+    hash, names, notice,
+    problem::{Path, Problem, Problems, Report},
+    profiles::{self, Layers},
+    schema, selectors, shape, tree, variables,
+};
+
+/// The kubelet's port: on Fargate it shares the pod's address.
+const KUBELET_PORT: u16 = 10250;
+
+/// The longest name of a cluster that the agent accepts.
+const MAX_CLUSTER_NAME: usize = 80;
+
+/// Reads a configuration, in YAML or JSON. `file` is its name, for messages; an empty text is the default configuration.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, each with line, column and key path.
+///
+/// ```
+/// use datadog_sidecar_injector::config;
+/// let config = config::load("datadog: {site: datadoghq.eu}", "values.yaml").unwrap();
+/// assert_eq!(config.site, "datadoghq.eu");
+///
+/// let problems = config::load("clusterAgent: {servicePort: 0}", "values.yaml").unwrap_err();
+/// assert_eq!(problems.to_string(), "values.yaml:1:30: clusterAgent.servicePort: must be from 1 to 65535, not 0");
+/// ```
+pub fn load(text: &str, file: &str) -> Result<Config, Problems> {
+    let mut report = Report::default();
+    let config = match tree::parse(text) {
+        Ok(root) => read(&root, text, &mut report),
+        Err(tree::Unreadable { place, message }) => {
+            report.at(place, &Path::default(), message);
+            Config::default()
+        }
+    };
+    match report.into_problems(file) {
+        Some(problems) => Err(problems),
+        None => Ok(config),
+    }
+}
+
+/// As [`load`], for the bytes of a file.
+///
+/// # Errors
+///
+/// As [`load`]; also where the bytes are not UTF-8.
+pub fn load_bytes(bytes: &[u8], file: &str) -> Result<Config, Problems> {
+    str::from_utf8(bytes)
+        .map_err(|error| not_utf8(bytes, error.valid_up_to(), file))
+        .and_then(|text| load(text, file))
+}
+
+fn not_utf8(bytes: &[u8], end: usize, file: &str) -> Problems {
+    let valid = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+    let line = valid.matches('\n').count() + 1;
+    let column = valid.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (line, column) = (count(line), count(column));
+    let problem = Problem { line, column, path: String::new(), message: "the file is not UTF-8".into() };
+    Problems { file: file.into(), list: vec![problem] }
+}
+
+fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
+    if let (Some(_), Some(kind)) = (root.get("apiVersion"), root.get("kind")) {
+        let kind = kind.text(text).unwrap_or_default();
+        let message = format!("this is a Kubernetes object ({}), and no values file", shape::shortened(kind));
+        report.at(root.place, &Path::default(), message);
+        return Config::default();
+    }
+    let value = shape::check(root, text, schema::derived(), report);
+    match serde_json::from_value::<File>(value) {
+        Ok(file) => resolve(root, &file, report),
+        Err(error) => {
+            report.at(root.place, &Path::default(), error.to_string());
+            Config::default()
+        }
+    }
+}
+
+/// Checks the meaning of a file, and fills in what it leaves out.
+fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
+    let File { datadog, cluster_agent, injector: _ } = file;
+    let controller = &cluster_agent.admission_controller;
+    let injection = &controller.agent_sidecar_injection;
+    let at = Path::default().key("clusterAgent").key("admissionController").key("agentSidecarInjection");
+    let built_in = Config::default();
+
+    let mut notices = notice::notices(root, file);
+    check_controller(controller, report);
+    let profile = profiles::built_in(injection, &at, report);
+    let profiles =
+        Layers { provider: injection.provider, path: &at.key("profiles"), notices: &mut notices, report };
+    let profiles = profile.map(|profile| profiles.resolve(profile, &injection.profiles)).unwrap_or_default();
+    let selectors = selectors::resolve(&injection.selectors, &profiles, &at.key("selectors"), report);
+    let mut config = Config {
+        enabled: injection.enabled,
+        site: site(&datadog.site, &built_in.site, report),
+        cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
+        tags: datadog.tags.clone(),
+        env: variables::resolve(&datadog.env, &Path::default().key("datadog").key("env"), report),
+        cluster_agent: reach(cluster_agent, report),
+        provider: injection.provider,
+        image: image(controller, &at, &built_in.image, report),
+        pull_policy: injection.image_pull_policy,
+        image_pull_secrets: pull_secrets(&injection.image_pull_secrets, &at.key("imagePullSecrets"), report),
+        kubelet_logs: injection.kubelet_api_logging.enabled,
+        collect_all_logs: injection.kubelet_api_logging.container_collect_all,
+        selectors: if selectors.is_empty() { built_in.selectors } else { selectors },
+        profiles,
+        pod_overrides: injection.pod_overrides.clone(),
+        excluded_namespaces: excluded(&injection.excluded_namespaces, &at.key("excludedNamespaces"), report),
+        notices,
+        hash: String::new(),
+    };
+    if !datadog.api_key.0.is_empty() {
+        let message = "must not be in this file: name a Secret with apiKeyExistingSecret";
+        report.add(&Path::default().key("datadog").key("apiKey"), message);
+    }
+    config.hash = hash::of(&config);
+    config
+}
+
+fn check_controller(controller: &file::AdmissionController, report: &mut Report) {
+    if controller.port == KUBELET_PORT {
+        let path = Path::default().key("clusterAgent").key("admissionController").key("port");
+        report.add(&path, "must not be 10250, which on Fargate is the kubelet's");
+    }
+}
+
+fn site(site: &str, built_in: &str, report: &mut Report) -> String {
+    if site.is_empty() {
+        return built_in.to_owned();
+    }
+    if let Err(wrong) = names::host(site) {
+        report.add(&Path::default().key("datadog").key("site"), wrong);
+    }
+    site.to_owned()
+}
+
+/// The agent ignores a name it does not like: that is worth a notice, but no reason to stop.
+fn cluster_name(name: &str, notices: &mut Vec<String>, report: &mut Report) -> String {
+    let path = Path::default().key("datadog").key("clusterName");
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        report.add(&path, "must not contain spaces");
+    } else if !name.is_empty() {
+        let word = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_lowercase())
+                && !part.ends_with('-')
+                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+        };
+        if name.len() > MAX_CLUSTER_NAME || !name.split('.').all(word) {
+            notices.push(format!(
+                "{path} will be ignored by the agent: it takes at most {MAX_CLUSTER_NAME} lowercase letters, digits, `-` and `.`, beginning with a letter"
+            ));
+        }
+    }
+    name.to_owned()
+}
+
+fn reach(agent: &file::ClusterAgent, report: &mut Report) -> Option<ClusterAgent> {
+    let injection = &agent.admission_controller.agent_sidecar_injection;
+    let path = Path::default().key("clusterAgent");
+    let built_in = file::ClusterAgent::default();
+    let service =
+        if agent.service_name.is_empty() { built_in.service_name } else { agent.service_name.clone() };
+    if let Err(wrong) = names::service(&service) {
+        report.add(&path.key("serviceName"), wrong);
+    }
+    let namespace = (!agent.service_namespace.is_empty()).then(|| agent.service_namespace.clone());
+    if let Some(Err(wrong)) = namespace.as_deref().map(names::dns_label) {
+        report.add(&path.key("serviceNamespace"), wrong);
+    }
+    (agent.enabled && injection.cluster_agent_communication_enabled).then(|| ClusterAgent {
+        service,
+        namespace,
+        port: agent.service_port,
+        tls_verification: injection.cluster_agent_tls_verification.enabled,
+    })
+}
+
+fn image(controller: &file::AdmissionController, at: &Path, built_in: &Image, report: &mut Report) -> Image {
+    let injection = &controller.agent_sidecar_injection;
+    let outer = Path::default().key("clusterAgent").key("admissionController").key("containerRegistry");
+    let mut pick = |path: Path, given: &str, fallback: &str, check: fn(&str) -> Result<(), names::Wrong>| {
+        if given.is_empty() {
+            return fallback.to_owned();
+        }
+        if let Err(wrong) = check(given) {
+            report.add(&path, wrong);
+        }
+        given.to_owned()
+    };
+    let registry = pick(outer, &controller.container_registry, &built_in.registry, names::registry);
+    Image {
+        registry: pick(
+            at.key("containerRegistry"),
+            &injection.container_registry,
+            &registry,
+            names::registry,
+        ),
+        name: pick(at.key("imageName"), &injection.image_name, &built_in.name, names::image_name),
+        tag: pick(at.key("imageTag"), &injection.image_tag.0, &built_in.tag, names::image_tag),
+        digest: Some(pick(at.key("imageDigest"), &injection.image_digest, "", names::image_digest))
+            .filter(|digest| !digest.is_empty()),
+    }
+}
+
+fn pull_secrets(secrets: &[file::PullSecret], path: &Path, report: &mut Report) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (index, secret) in secrets.iter().enumerate() {
+        if let Err(wrong) = names::subdomain(secret.name()) {
+            report.add(&path.index(index), wrong);
+        }
+        if !found.iter().any(|other| other == secret.name()) {
+            found.push(secret.name().to_owned());
+        }
+    }
+    found
+}
+
+fn excluded(namespaces: &[String], path: &Path, report: &mut Report) -> Vec<String> {
+    for (index, namespace) in namespaces.iter().enumerate() {
+        if let Err(wrong) = names::dns_label(namespace) {
+            report.add(&path.index(index), wrong);
+        }
+    }
+    namespaces.to_vec()
+}

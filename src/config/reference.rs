@@ -1,0 +1,100 @@
+//! The reference page of the configuration, made from the schema and so from the comments in `file`.
+
+use super::{schema, shape};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// The parts of the page: a title, and the key path whose keys are listed there and nowhere else.
+const SECTIONS: [(&str, &str); 6] = [
+    ("Agents", "datadog"),
+    ("Cluster Agent and webhook", "clusterAgent"),
+    ("Sidecars", "clusterAgent.admissionController.agentSidecarInjection"),
+    ("A selector", "clusterAgent.admissionController.agentSidecarInjection.selectors[]"),
+    ("A profile", "clusterAgent.admissionController.agentSidecarInjection.profiles[]"),
+    ("A variable", "clusterAgent.admissionController.agentSidecarInjection.profiles[].env[]"),
+];
+
+const OPENING: &str = "# Configuration
+
+<!-- Made from the comments in src/config/file.rs and below. After a change there: UPDATE_DOCS=1 cargo test --test it config -->
+
+The shape is that of Datadog's own chart, and one file may serve both. It is used three times: as the values of the chart, as the
+configuration that `serve` reads, and offline with `--config`.
+
+* `null`, anywhere, means the default.
+* A key that is not listed here is ignored, except inside `agentSidecarInjection` and in variables, where it is an error.
+* Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
+* `config schema` prints the JSON Schema, for editors.
+";
+
+/// The reference page of the configuration, in Markdown.
+pub fn reference() -> String {
+    let mut page = String::from(OPENING);
+    for (title, path) in SECTIONS {
+        let _ = write!(
+            page,
+            "\n## {title}\n\nUnder `{path}`:\n\n| key | default | meaning |\n| --- | --- | --- |\n"
+        );
+        if let Some(schema) = find(path) {
+            rows(schema, path, "", &mut page);
+        }
+    }
+    let _ = write!(page, "\n## The injector itself\n\n");
+    let _ = writeln!(page, "Under `injector`. {}", find("injector").map(description).unwrap_or_default());
+    page
+}
+
+fn rows(schema: &Value, path: &str, prefix: &str, page: &mut String) {
+    let known =
+        |schema: &Value| schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut properties = known(schema);
+    properties.extend(shape::alternatives(schema).flat_map(known));
+    for (key, inner) in &properties {
+        let path = format!("{path}.{key}");
+        if elsewhere(&path) {
+            continue;
+        }
+        let _ = writeln!(page, "| `{prefix}{key}` | {} | {} |", default(inner), description(inner));
+        rows(inner, &path, &format!("{prefix}{key}."), page);
+        if let Some(items) = inner.get("items").filter(|_| !elsewhere(&format!("{path}[]"))) {
+            rows(items, &format!("{path}[]"), &format!("{prefix}{key}[]."), page);
+        }
+    }
+}
+
+/// Whether a path has a section of its own, as variables do wherever they are.
+fn elsewhere(path: &str) -> bool {
+    SECTIONS.iter().any(|(_, section)| *section == path) || path.ends_with(".env[]")
+}
+
+fn find(path: &str) -> Option<&'static Value> {
+    path.split('.').try_fold(schema::derived(), |schema, key| {
+        let property = schema.get("properties")?.get(key.trim_end_matches("[]"))?;
+        if key.ends_with("[]") { property.get("items") } else { Some(property) }
+    })
+}
+
+fn description(schema: &Value) -> String {
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let choices = shape::choices(schema);
+    let words =
+        if choices.is_empty() { String::new() } else { format!(" One of {}.", shape::listed(&choices)) };
+    format!("{}{words}", text.replace('\n', " ").replace('|', "\\|"))
+}
+
+/// The default, but for a mapping whose keys tell theirs.
+fn default(schema: &Value) -> String {
+    let told = || {
+        schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_some_and(|known| known.values().any(|inner| inner.get("default").is_some()))
+    };
+    match schema.get("default") {
+        None => String::new(),
+        Some(Value::Object(fields)) if fields.is_empty() || told() => String::new(),
+        Some(Value::String(text)) if text.is_empty() => "empty".into(),
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(other) => format!("`{other}`"),
+    }
+}

@@ -1,0 +1,64 @@
+//! API keys and tokens written as text where only a reference to a Secret belongs.
+
+/// Variables that hold nothing else.
+const SECRET: [&str; 6] = [
+    "DD_API_KEY",
+    "DD_APP_KEY",
+    "DD_APPLICATION_KEY",
+    "DD_CLUSTER_AGENT_AUTH_TOKEN",
+    "DD_LOGS_CONFIG_API_KEY",
+    "DD_APM_CONFIG_API_KEY",
+];
+
+/// Parts of the names of variables whose value may be, or may contain, a key.
+const SUSPICIOUS: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "ENDPOINTS"];
+
+/// Whether the value of a variable is a literal key or token. Neither `ENC[…]`, the agent's secret-backend form, nor `$(…)`,
+/// a reference to another variable, is one.
+pub(super) fn is_literal(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let reference = |open: &str, close: char| {
+        value
+            .trim()
+            .strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close))
+            .is_some_and(|inner| !inner.contains(close))
+    };
+    if reference("ENC[", ']') || reference("$(", ')') {
+        return false;
+    }
+    SECRET.contains(&name.as_str()) || SUSPICIOUS.iter().any(|part| name.contains(part)) && holds_key(value)
+}
+
+/// Whether a text contains a run of exactly 32 or 40 hexadecimal digits: an API key, a token, an application key.
+fn holds_key(value: &str) -> bool {
+    value
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| [32, 40].contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_recognised() {
+        let key = "0123456789abcdef0123456789ABCDEF";
+        for (name, value, literal) in [
+            ("DD_API_KEY", "anything", true),
+            ("dd_api_key", "anything", true),
+            ("DD_API_KEY", "", true),
+            ("DD_API_KEY", "ENC[aws:key]", false),
+            ("DD_API_KEY", "ENC[a] b]", true),
+            ("DD_API_KEY", "$(KEY_OF_OURS)", false),
+            ("DD_CLUSTER_AGENT_AUTH_TOKEN", "x", true),
+            ("MY_TOKEN", key, true),
+            ("MY_TOKEN", "abc", false),
+            ("DD_ADDITIONAL_ENDPOINTS", &format!("{{\"https://x\": [\"{key}\"]}}"), true),
+            ("DD_TAGS", key, false),
+            ("DD_KEY_OF_TAGS", "0123456789abcdef0123456789abcdef0", false),
+        ] {
+            assert_eq!(is_literal(name, value), literal, "{name}");
+        }
+    }
+}

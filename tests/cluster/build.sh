@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr.
+#
+#   KUBEBUILDER_ASSETS, where it has etcd and kube-apiserver (setup-envtest makes such a folder), is taken as it is. Else
+#   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
+#   Go module proxy, into ${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/datadog-sidecar-injector/control-plane}; what is
+#   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches.
+set -euo pipefail
+. "$(dirname "$0")/versions.sh"
+
+export CGO_ENABLED=0 GOFLAGS=-mod=mod GOWORK=off
+binaries=(etcd kube-apiserver kube-controller-manager)
+small="-s -w"
+work=
+
+say() { printf 'control plane: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+complete() { local binary; for binary in "${binaries[@]}"; do [ -f "$built/$binary" ] || return 1; done; }
+
+# A main module of our own is what `go build` starts from: Kubernetes' and etcd's own replace their parts by folders that only
+# their repositories have, and `go install` refuses them for it.
+module() { # module <name>: an empty one, in a folder that goes with this script
+    mkdir -p "$work/src/$1" && cd "$work/src/$1" && go mod init "control-plane/$1" 2>/dev/null
+}
+
+etcd_module() {
+    module etcd
+    go get "go.etcd.io/etcd/server/v3@v$ETCD_VERSION" 2>&1
+}
+
+kubernetes_module() {
+    local theirs staging
+    module kubernetes
+    theirs=$(GOFLAGS='' go mod download -json "k8s.io/kubernetes@v$KUBERNETES_VERSION" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
+    # The main module decides on the language version and Go's compatibility switches: those of the release.
+    go mod edit -go="$(sed -n 's/^go //p' "$theirs")" -godebug="$(sed -n 's/^godebug //p' "$theirs")"
+    go mod edit -require="k8s.io/kubernetes@v$KUBERNETES_VERSION"
+    # Its libraries, such as k8s.io/api, are published as v0.x of the same release.
+    for staging in $(sed -n 's,^\s*\(k8s.io/\S*\) => ./staging/.*,\1,p' "$theirs"); do
+        go mod edit -replace="$staging=$staging@v0.${KUBERNETES_VERSION#1.}"
+    done
+}
+
+# Without these a server says that it is v0.0.0-master, and nothing that asks for its version works.
+kubernetes_version() {
+    local package minor=${KUBERNETES_VERSION#1.}
+    for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        printf -- '-X %s.%s ' "$package" "gitVersion=v$KUBERNETES_VERSION" "$package" gitMajor=1 \
+            "$package" "gitMinor=${minor%%.*}" "$package" gitTreeState=clean
+    done
+}
+
+build() { # build <binary> <module> <package> [ldflags]
+    local binary=$1 began=$SECONDS
+    [ -f "$built/$binary" ] && return
+    say "$binary: building"
+    if [ ! -e "$work/src/$2" ]; then ("$2_module") >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$binary: its source cannot be had"; }; fi
+    cd "$work/src/$2"
+    go build -v -trimpath -ldflags="$small ${4:-}" -o "$work/$binary" "$3" 2>&1 | tee "$work/log" |
+        awk -v what="$binary" 'NR % 200 == 0 { print "control plane: " what ": " NR " packages compiled"; fflush() }' >&2 ||
+        { grep -v '^[a-z0-9./_-]*$' "$work/log" >&2; die "$binary: it does not build"; }
+    mv "$work/$binary" "$built/$binary"
+    say "$binary: built in $((SECONDS - began)) s"
+}
+
+if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+    for binary in etcd kube-apiserver; do
+        [ -x "$KUBEBUILDER_ASSETS/$binary" ] || die "KUBEBUILDER_ASSETS is $KUBEBUILDER_ASSETS, which has no $binary"
+    done
+    say "$("$KUBEBUILDER_ASSETS/kube-apiserver" --version) of KUBEBUILDER_ASSETS"
+    echo "$KUBEBUILDER_ASSETS"
+    exit
+fi
+if ! complete; then
+    needed="Go 1.25 or newer (https://go.dev/doc/install), or KUBEBUILDER_ASSETS with etcd and kube-apiserver (setup-envtest)"
+    command -v go >/dev/null || die "not built yet, and Go is not installed. Needed: $needed"
+    # From 1.21 on Go fetches the version that a module asks for.
+    case $(go env GOVERSION) in go1.[0-9] | go1.[0-9].* | go1.1* | go1.20*) die "$(go env GOVERSION) is too old. Needed: $needed" ;; esac
+    mkdir -p "$built"
+    exec 9>"$built/.lock"
+    flock -n 9 || { say "another run is building it: waiting"; flock 9; }
+    work=$(mktemp -d "$built/.build.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    say "Kubernetes $KUBERNETES_VERSION and etcd $ETCD_VERSION into $built: once, about eight minutes on two cores"
+    build etcd etcd go.etcd.io/etcd/server/v3
+    for binary in kube-apiserver kube-controller-manager; do
+        build "$binary" kubernetes "k8s.io/kubernetes/cmd/$binary" "$(kubernetes_version)"
+    done
+fi
+echo "$built"

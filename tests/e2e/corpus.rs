@@ -1,0 +1,81 @@
+//! Published pods: what the API server accepts it accepts with the sidecar.
+
+use crate::harness::{
+    Injector, Reached, Scene, pods,
+    scene::{SCENE, in_namespace},
+    skipped,
+};
+use flate2::read::GzDecoder;
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::Path,
+};
+
+/// A collection of pods beside the checkout, one `{"id": …, "pod": …}` a line.
+const PODS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/pods.jsonl.gz");
+
+/// Everything is selected, and nothing of a pod's own tells otherwise.
+const CONFIG: &str = "clusterAgent: {admissionController: {agentSidecarInjection: {selectors: [{objectSelector: {matchExpressions:
+    [{key: no/such-label, operator: DoesNotExist}]}}]}}}";
+
+/// Namespaces, with and without the webhook, that the audit log leaves out.
+const SEEN: &str = "quiet";
+const UNSEEN: &str = "quiet-plain";
+
+/// As many as the API server's own limits let pass without waiting.
+const AT_ONCE: usize = 16;
+
+#[tokio::test]
+async fn every_published_pod_that_is_accepted_is_accepted_with_the_sidecar() {
+    if !Path::new(PODS).exists() {
+        return skipped("published pods", &format!("{PODS} is not there"));
+    }
+    let scene = Scene::empty("corpus", json!({})).await;
+    let injector = Injector::start(&scene, CONFIG, Reached::Service).await;
+    scene.register(&injector.webhook()).await;
+    scene.make_namespace(SEEN, json!({SCENE: "corpus"})).await;
+    scene.make_namespace(UNSEEN, json!({})).await;
+
+    let lines = BufReader::new(GzDecoder::new(File::open(PODS).unwrap())).lines();
+    let pods: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let outcomes: Vec<_> =
+        stream::iter(&pods).map(|entry| outcome(&scene, entry)).buffer_unordered(AT_ONCE).collect().await;
+
+    let refused: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(refused.is_empty(), "{} refused with the sidecar only: {refused:#?}", refused.len());
+    let injected = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|injected| *injected)).count();
+    assert!(injected > pods.len() / 2, "only {injected} of {} pods were injected", pods.len());
+}
+
+/// Whether a pod gets the sidecar; an error where it is accepted without only.
+async fn outcome(scene: &Scene, entry: &Value) -> Result<bool, String> {
+    let id = entry["id"].as_str().unwrap();
+    let pod = alone(entry["pod"].clone(), id);
+    let plain = scene.api.dry_run(&in_namespace(pod.clone(), UNSEEN)).await;
+    if !plain.status.is_success() {
+        return Ok(false);
+    }
+    let reply = scene.api.dry_run(&in_namespace(pod, SEEN)).await;
+    if !reply.status.is_success() {
+        return Err(format!("{id}: {}", reply.message()));
+    }
+    match pods::sidecars(&reply.body) {
+        1 => Ok(true),
+        0 if reply.warnings.is_empty() => Err(format!("{id}: neither a sidecar nor a word about it")),
+        0 => Ok(false),
+        more => Err(format!("{id}: {more} sidecars")),
+    }
+}
+
+/// The pod without what it refers to in its author's cluster.
+fn alone(mut pod: Value, id: &str) -> Value {
+    pod["metadata"]["name"] = format!("pod-{id}").into();
+    let spec = pod["spec"].as_object_mut().unwrap();
+    for reference in ["serviceAccountName", "serviceAccount", "priorityClassName", "runtimeClassName"] {
+        spec.remove(reference);
+    }
+    pod
+}

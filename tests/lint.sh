@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Everything but the tests that must hold before a change is merged. Ends with one line: N passed, N failed, N skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0 failed=0 skipped=0
+
+check() { # check <what> <command>...
+    local what=$1 began=$SECONDS output
+    shift
+    if output=$("$@" 2>&1); then
+        passed=$((passed + 1))
+        printf 'ok       %s (%d s)\n' "$what" $((SECONDS - began))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED   %s (%d s)\n%s\n' "$what" $((SECONDS - began)) "$output"
+    fi
+}
+
+skip() { # skip <what> <why>
+    skipped=$((skipped + 1))
+    printf 'skipped  %s: %s\n' "$1" "$2"
+}
+
+mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+
+check formatting cargo fmt --check
+check clippy cargo clippy --locked --all-targets -- -D warnings
+check 'clippy, end-to-end tests' cargo clippy --locked --test e2e -- -D warnings
+check 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet
+check 'syntax of the scripts' bash -c 'for script; do bash -n "$script" || exit; done' - "${scripts[@]}"
+if command -v shellcheck >/dev/null; then
+    check shellcheck shellcheck --external-sources --source-path=SCRIPTDIR "${scripts[@]}"
+else
+    skip shellcheck 'not installed'
+fi
+if cargo deny --version >/dev/null 2>&1; then
+    # Advisories are looked up on GitHub: not here, so that this needs no network.
+    check 'licences, bans and sources of the dependencies' cargo deny --offline check licenses bans sources
+else
+    skip 'licences, bans and sources of the dependencies' 'cargo-deny is not installed'
+fi
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ]
