@@ -15,3 +15,4 @@ mod inject;
 mod laws;
 mod manifest;
 mod properties;
+mod server;
