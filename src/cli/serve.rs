@@ -5,7 +5,7 @@ use crate::{
     admin::Check,
     certs::{Served, files, self_signed},
     cluster,
-    config::Config,
+    config,
     in_force::Store,
     metrics::Metrics,
     reload,
@@ -123,7 +123,7 @@ impl Serve {
                 let (file, config) = reload::File::open(path)?;
                 (Some(file), config)
             }
-            None => (None, Config::default()),
+            None => (None, config::load("", "the defaults")?),
         };
         reload::tell(&config.notices);
 

@@ -10,9 +10,11 @@
 
 mod config;
 mod corpus;
+mod docs;
 mod golden;
 mod inject;
 mod laws;
 mod manifest;
 mod properties;
+mod purity;
 mod server;
