@@ -11,5 +11,8 @@
 mod config;
 mod corpus;
 mod golden;
+mod inject;
 mod laws;
+mod manifest;
 mod properties;
+mod server;
