@@ -75,8 +75,9 @@ fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
     let value = shape::check(root, text, schema::derived(), report);
     match serde_json::from_value::<File>(value) {
         Ok(file) => resolve(root, &file, report),
-        Err(error) => {
-            report.at(root.place, &Path::default(), error.to_string());
+        Err(_) => {
+            // The error is not printed: it could quote a value. Where problems are known already, they are the cause.
+            report.add(&Path::default(), "cannot be read, for a reason that was not foreseen");
             Config::default()
         }
     }
@@ -101,7 +102,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
         enabled: injection.enabled,
         site: site(&datadog.site, &built_in.site, report),
         cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
-        tags: datadog.tags.clone(),
+        tags: datadog.tags.to_list(),
         env: variables::resolve(&datadog.env, &Path::default().key("datadog").key("env"), report),
         cluster_agent: reach(cluster_agent, report),
         provider: injection.provider,

@@ -517,7 +517,7 @@ fn security_contexts() {
 
 #[test]
 fn everything_at_once_in_the_order_of_the_file() {
-    let yaml = "clusterAgent:\n  servicePort: 0\n  admissionController:\n    port: 10250\n    agentSidecarInjection:\n      nope: 1\n      provider: x\ndatadog:\n  site: a b\n  tags: t\n";
+    let yaml = "clusterAgent:\n  servicePort: 0\n  admissionController:\n    port: 10250\n    agentSidecarInjection:\n      nope: 1\n      provider: x\ndatadog:\n  site: a b\n  tags: 1\n";
     let places: Vec<String> = problems(yaml)
         .iter()
         .map(|line| line.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" "))
@@ -562,4 +562,6 @@ fn a_flood_of_problems_is_counted() {
     let found = problems(&yaml);
     assert_eq!(found.len(), 101);
     assert_eq!(found.last().map(String::as_str), Some(" and 50 more"));
+    let yaml = format!("datadog:\n  env:\n{}", "  - {name: =, value: 1}\n".repeat(30_000));
+    assert_eq!(problems(&yaml).last().map(String::as_str), Some(" and many more"));
 }

@@ -42,7 +42,7 @@ fn standard_input_and_notices() {
 #[test]
 fn a_bad_file() {
     let (code, out, err) = run(&["config", "check", "-"], "datadog:\n  site: 1\n  tags: 2\n");
-    let expected = "-:2:9: datadog.site: must be text, not a number: quote it\n-:3:9: datadog.tags: must be a list, not a number\n";
+    let expected = "-:2:9: datadog.site: must be text, not a number: quote it\n-:3:9: datadog.tags: must be a list or text, not a number\n";
     assert_eq!((code, out.as_str(), err.as_str()), (Some(2), "", expected));
 }
 
