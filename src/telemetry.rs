@@ -29,15 +29,16 @@ pub fn init(level: &str) -> Result<(), BadLevel> {
 
 fn filter(level: &str) -> Result<EnvFilter, BadLevel> {
     let bad = || BadLevel(level.into());
+    // Nothing would be read as "error".
+    if level.trim().is_empty() {
+        return Err(bad());
+    }
     let directives = match level.trim().parse::<LevelFilter>() {
         Ok(LevelFilter::OFF) => "off".into(),
         Ok(LevelFilter::ERROR) => "error".into(),
         Ok(level) => format!("warn,{}={level}", env!("CARGO_CRATE_NAME")),
         Err(_) => level.to_owned(),
     };
-    if directives.trim().is_empty() {
-        return Err(bad());
-    }
     EnvFilter::builder().parse(directives).map_err(|_| bad())
 }
 
