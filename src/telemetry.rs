@@ -29,15 +29,17 @@ pub fn init(level: &str) -> Result<(), BadLevel> {
 
 fn filter(level: &str) -> Result<EnvFilter, BadLevel> {
     let bad = || BadLevel(level.into());
+    // The parser takes nothing for "error", and a misspelt word for a target of which everything is logged.
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    if !level.split(',').all(|part| is_level(part.rsplit('=').next().unwrap_or_default().trim())) {
+        return Err(bad());
+    }
     let directives = match level.trim().parse::<LevelFilter>() {
         Ok(LevelFilter::OFF) => "off".into(),
         Ok(LevelFilter::ERROR) => "error".into(),
         Ok(level) => format!("warn,{}={level}", env!("CARGO_CRATE_NAME")),
         Err(_) => level.to_owned(),
     };
-    if directives.trim().is_empty() {
-        return Err(bad());
-    }
     EnvFilter::builder().parse(directives).map_err(|_| bad())
 }
 
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        for level in ["", "loud=", "kube=chatty"] {
+        for level in ["", "inof", "loud=", "kube=chatty", "info,"] {
             assert!(filter(level).is_err(), "{level:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! The binary as a process.
 
-use super::harness::PATIENCE;
+use super::harness::{Client, PATIENCE, body, eventually};
 use serde_json::Value;
 use std::{net::SocketAddr, process::Stdio};
 use tokio::{
@@ -15,10 +15,17 @@ pub(super) struct Process {
     pub(super) log: Lines<BufReader<ChildStderr>>,
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_datadog-sidecar-injector");
+
 /// The binary with nothing in its environment.
 pub(super) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-    command.arg("serve").args(arguments).env_clear().kill_on_drop(true);
+    let mut command = Command::new(BINARY);
+    command.arg("serve").args(arguments);
+    alone(command)
+}
+
+fn alone(mut command: Command) -> Command {
+    command.env_clear().kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
@@ -26,10 +33,12 @@ pub(super) fn command(arguments: &[&str]) -> Command {
 impl Process {
     /// Starts it on ports of its own, and waits until it listens.
     pub(super) async fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments)
-            .args(["--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"])
-            .spawn()
-            .unwrap();
+        Self::of(command(arguments)).await
+    }
+
+    async fn of(mut command: Command) -> Self {
+        let mut child =
+            command.args(["--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"]).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let listening = wait_for(&mut log, "Listening").await;
         let address = |key: &str| listening[key].as_str().unwrap().parse().unwrap();
@@ -113,4 +122,25 @@ async fn flags_are_environment_variables_too() {
     assert_eq!(config["ownNamespace"], "elsewhere");
     assert_eq!(config["kubernetesVersion"], "1.28");
     child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn running_out_of_files_ends_when_there_are_some_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$@\"", "sh", BINARY, "serve", "--self-signed"]);
+    shell.arg(directory.path());
+    let mut process = Process::of(alone(shell)).await;
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        open.push(tokio::net::TcpStream::connect(process.address).await.unwrap());
+    }
+    process.wait_for("Could not accept a connection").await;
+    drop(open);
+    let ca = std::fs::read_to_string(directory.path().join("ca.crt")).unwrap();
+    eventually("served again", || async {
+        let Ok(mut client) = Client::connect(process.address, &ca).await else { return false };
+        client.post(&body("1")).await.is_ok_and(|reply| reply.status == 200)
+    })
+    .await;
 }

@@ -234,3 +234,13 @@ async fn what_is_no_http_ends_only_its_own_connection() {
 
     assert_eq!(server.client().await.post(&body("1")).await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn a_head_has_its_limit() {
+    let server = server().await;
+    let mut client = server.client().await;
+    let head =
+        format!("POST /inject HTTP/1.1\r\nContent-Type: application/json\r\nX: {}", "x".repeat(40 << 10));
+    assert_eq!(client.request(&head, b"").await.unwrap().status, 431);
+    client.closed().await;
+}
