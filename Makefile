@@ -1,5 +1,5 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build test e2e lint generate clean
+.PHONY: help build test e2e lint clean
 
 help: ## Lists these
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,12 +13,8 @@ test: ## Runs all tests, also those against a control plane, which is built once
 e2e: ## Runs the tests against a control plane; only some of them with T="name name"
 	@tests/run.sh e2e $(T)
 
-lint: ## Checks formatting, clippy, generated files, scripts, the dependencies' licences
+lint: ## Checks formatting, clippy, documentation, scripts, the dependencies' licences
 	@tests/lint.sh
-
-generate: ## Writes anew what is made from the code: docs/configuration.md
-	cargo run --locked --quiet -- config reference > target/configuration.md
-	mv target/configuration.md docs/configuration.md
 
 clean: ## Removes what was built here; the control plane stays in its cache
 	cargo clean

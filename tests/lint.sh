@@ -22,19 +22,12 @@ skip() { # skip <what> <why>
     printf 'skipped  %s: %s\n' "$1" "$2"
 }
 
-generated() { # generated <file> <command of the binary>...
-    local file=$1
-    shift
-    cargo run --locked --quiet -- "$@" | diff "$file" - || { echo "$file is not as generated: make generate"; return 1; }
-}
-
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 
 check formatting cargo fmt --check
 check clippy cargo clippy --locked --all-targets -- -D warnings
 check 'clippy, end-to-end tests' cargo clippy --locked --test e2e -- -D warnings
-check documentation env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet
-check 'docs/configuration.md' generated docs/configuration.md config reference
+check documentation env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 check 'syntax of the scripts' bash -c 'for script; do bash -n "$script" || exit; done' - "${scripts[@]}"
 if command -v shellcheck >/dev/null; then
     check shellcheck shellcheck --external-sources --source-path=SCRIPTDIR "${scripts[@]}"
