@@ -131,10 +131,7 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
 }
 
 fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
-    let config = match &args.config {
-        None => Config::default(),
-        Some(file) => load_config(file)?,
-    };
+    let config = load_config(args.config.as_deref())?;
     let setting = Setting {
         own_namespace: args.own_namespace.clone(),
         kubernetes_minor: args.kubernetes_version.0,
@@ -143,9 +140,13 @@ fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
     Ok(Rules::compile(config, setting))
 }
 
-fn load_config(file: &str) -> Result<Config, Vec<String>> {
-    let bytes = fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?;
-    config::load_bytes(&bytes, file).map_err(|problems| vec![problems.to_string()])
+/// The configuration of a file; without one, what an empty file means.
+fn load_config(file: Option<&str>) -> Result<Config, Vec<String>> {
+    let (name, bytes) = match file {
+        Some(file) => (file, fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?),
+        None => ("", Vec::new()),
+    };
+    config::load_bytes(&bytes, name).map_err(|problems| vec![problems.to_string()])
 }
 
 fn assumptions(args: &Inject) -> Assumptions {
@@ -163,7 +164,7 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
         match expand(file) {
             Ok(names) => {
                 for name in names {
-                    match read(name) {
+                    match read(&name) {
                         Ok(input) => inputs.push(input),
                         Err(problem) => problems.push(problem),
                     }
@@ -175,11 +176,11 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
     if problems.is_empty() { Ok(inputs) } else { Err(problems) }
 }
 
-fn read(file: String) -> Result<Input, String> {
-    let name = if file == "-" { "stdin".into() } else { file.clone() };
-    let bytes = read_input(&file).map_err(|error| format!("{name}: {error}"))?;
+fn read(file: &str) -> Result<Input, String> {
+    let name = if file == "-" { "stdin" } else { file };
+    let bytes = read_input(file).map_err(|error| format!("{name}: {error}"))?;
     let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
-    Ok(Input { name, text })
+    Ok(Input { name: name.to_owned(), text })
 }
 
 /// The files that an argument means: itself, or the manifests directly in a directory, sorted.

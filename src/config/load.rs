@@ -27,7 +27,7 @@ const MAX_CLUSTER_NAME: usize = 80;
 /// assert_eq!(config.site, "datadoghq.eu");
 ///
 /// let problems = config::load("clusterAgent: {servicePort: 0}", "values.yaml").unwrap_err();
-/// assert_eq!(problems.to_string(), "values.yaml:1:30: clusterAgent.servicePort: must be from 1 to 65535, not 0");
+/// assert_eq!(problems.to_string(), "values.yaml:1:29: clusterAgent.servicePort: must be from 1 to 65535, not 0");
 /// ```
 pub fn load(text: &str, file: &str) -> Result<Config, Problems> {
     let mut report = Report::default();
@@ -175,12 +175,9 @@ fn reach(agent: &file::ClusterAgent, report: &mut Report) -> Option<ClusterAgent
     if let Some(Err(wrong)) = namespace.as_deref().map(names::dns_label) {
         report.add(&path.key("serviceNamespace"), wrong);
     }
-    (agent.enabled && injection.cluster_agent_communication_enabled).then(|| ClusterAgent {
-        service,
-        namespace,
-        port: agent.service_port,
-        tls_verification: injection.cluster_agent_tls_verification.enabled,
-    })
+    let tls_verification = injection.cluster_agent_tls_verification.enabled;
+    let found = ClusterAgent { service, namespace, port: agent.service_port, tls_verification };
+    Some(found).filter(|_| agent.enabled && injection.cluster_agent_communication_enabled)
 }
 
 fn image(controller: &file::AdmissionController, at: &Path, built_in: &Image, report: &mut Report) -> Image {

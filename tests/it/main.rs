@@ -8,7 +8,11 @@
     unreachable_pub
 )]
 
+mod config;
 mod corpus;
 mod golden;
+mod inject;
 mod laws;
+mod manifest;
 mod properties;
+mod server;
