@@ -6,7 +6,10 @@
 #   Go module proxy, into ${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/datadog-sidecar-injector/control-plane}; what is
 #   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches.
 set -euo pipefail
-. "$(dirname "$0")/versions.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/versions.env"
+cache=${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/datadog-sidecar-injector/control-plane}
+built=$cache/$KUBERNETES_VERSION-etcd-$ETCD_VERSION
 
 export CGO_ENABLED=0 GOFLAGS=-mod=mod GOWORK=off
 binaries=(etcd kube-apiserver kube-controller-manager)
