@@ -4,8 +4,7 @@ use super::Exit;
 use crate::{
     admin::Check,
     certs::{Served, files, self_signed},
-    cluster,
-    config,
+    cluster, config,
     in_force::Store,
     metrics::Metrics,
     reload,

@@ -4,11 +4,33 @@ use std::{fs, path::Path};
 
 /// The modules that decide, and what none of them may touch.
 const DECIDING: [&str; 11] = [
-    "admission", "config", "decide", "inject", "manifest", "patch", "pod", "quantity", "rules", "select", "sidecar",
+    "admission",
+    "config",
+    "decide",
+    "inject",
+    "manifest",
+    "patch",
+    "pod",
+    "quantity",
+    "rules",
+    "select",
+    "sidecar",
 ];
 const IMPURE: [&str; 14] = [
-    "std::fs", "std::env", "std::net", "std::process", "std::thread", "std::time", "SystemTime", "Instant",
-    "tokio", "async fn", "kube::", "tracing::", "rand::", "println!",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "SystemTime",
+    "Instant",
+    "tokio",
+    "async fn",
+    "kube::",
+    "tracing::",
+    "rand::",
+    "println!",
 ];
 
 fn sources(path: &Path, found: &mut Vec<(String, String)>) {
