@@ -1,7 +1,8 @@
 //! What is added to a pod: one file per row of the product's table, put together here.
 //!
 //! Every row speaks the same law: absent, it is added; present and equal, nothing happens; present and different, the user's value
-//! stays and a warning says so; only what would make the pod invalid or the agent useless is a [`Conflict`].
+//! stays and a warning says so; only what would make the pod invalid or the agent useless is a conflict, and then
+//! nothing at all is changed.
 
 mod container;
 mod datadog_volumes;

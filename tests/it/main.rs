@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod collection;
 mod config;
 mod corpus;
 mod docs;
