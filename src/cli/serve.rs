@@ -3,7 +3,7 @@
 use super::Exit;
 use crate::{
     admin::Check,
-    certs::{Served, files, self_signed},
+    certs::{Served, files, rotation::Lives, self_managed, self_signed},
     cluster, config,
     in_force::Store,
     metrics::Metrics,
@@ -60,6 +60,9 @@ pub(super) struct Serve {
     #[command(flatten)]
     certificates: Certificates,
 
+    #[command(flatten)]
+    self_managed: SelfManaged,
+
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]
     log_level: String,
@@ -75,6 +78,34 @@ struct Certificates {
     /// Make a CA and a certificate for localhost, and write the CA's certificate to ca.crt in this directory.
     #[arg(long, env, value_name = "DIR")]
     self_signed: Option<PathBuf>,
+
+    /// Keep a CA in a Secret that all replicas share, make certificates of it, and keep caBundle right.
+    #[arg(long, env)]
+    self_managed: bool,
+}
+
+/// What --self-managed works with.
+#[derive(Debug, Args)]
+struct SelfManaged {
+    /// With --self-managed: the Service, in the own namespace, by which the API server comes.
+    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
+    service: String,
+
+    /// With --self-managed: the Secret, in the own namespace, that holds the CA.
+    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector-ca")]
+    ca_secret: String,
+
+    /// With --self-managed: the MutatingWebhookConfiguration in whose entries for the Service caBundle is written.
+    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
+    webhook_configuration: String,
+
+    /// With --self-managed: how long a CA lives, at least three times as long as a leaf; the next one is made after two thirds of it.
+    #[arg(long, env, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
+    ca_lifetime: Duration,
+
+    /// With --self-managed: how long a certificate lives; the next one is made after two thirds of it.
+    #[arg(long, env, value_name = "DURATION", default_value = "168h", value_parser = duration)]
+    leaf_lifetime: Duration,
 }
 
 /// Serves until a signal comes, and then ends in order; a second signal ends it at once.
@@ -114,6 +145,7 @@ impl Serve {
             bind,
             admin_bind,
             certificates,
+            self_managed,
             log_level: _,
         } = self;
         let local = certificates.self_signed.is_some();
@@ -150,7 +182,22 @@ impl Serve {
         let served = Arc::new(Served::new(metrics.clone()));
         let ca = certificates.start(&served, &metrics, &mut tasks)?;
         let namespaces = Arc::new(cluster::namespaces::Known::default());
-        let checks = watch_cluster(kubernetes_version.is_some(), &rules, &namespaces, &mut tasks).await?;
+        let client = connect().await?;
+        let mut checks = Vec::new();
+        if certificates.self_managed {
+            let client =
+                client.clone().context("--self-managed needs a cluster, and there is none to ask")?;
+            checks.push(self_managed.start(client, own_namespace, &served, &metrics, &mut tasks)?);
+        }
+        if let Some(client) = client {
+            checks.extend(watch_cluster(
+                client,
+                kubernetes_version.is_some(),
+                &rules,
+                &namespaces,
+                &mut tasks,
+            ));
+        }
 
         let (address, admin_address) = (bound.address()?, bound.admin_address()?);
         let running = bound.run(
@@ -196,18 +243,55 @@ impl Certificates {
     }
 }
 
-/// Starts what is learnt from the API server, where there is one. Returns what must be known to be ready.
-async fn watch_cluster(
+impl SelfManaged {
+    /// Keeps the certificates right from here on. Returns what must be so to be ready.
+    fn start(
+        &self,
+        client: kube::Client,
+        own_namespace: &str,
+        served: &Arc<Served>,
+        metrics: &Arc<Metrics>,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Check> {
+        let Self { service, ca_secret, webhook_configuration, ca_lifetime, leaf_lifetime } = self;
+        let lives = Lives::new(*ca_lifetime, *leaf_lifetime).context("--ca-lifetime and --leaf-lifetime")?;
+        let names = self_managed::Names {
+            namespace: own_namespace.into(),
+            service: service.clone(),
+            secret: ca_secret.clone(),
+            configuration: webhook_configuration.clone(),
+        };
+        let status = Arc::new(self_managed::Status::default());
+        let certificates = self_managed::SelfManaged::new(
+            client,
+            names,
+            lives,
+            served.clone(),
+            metrics.clone(),
+            status.clone(),
+        );
+        tasks.spawn("certificates", |stop| certificates.watch(stop));
+        Ok(Check::new("caBundle", move || status.ready()))
+    }
+}
+
+/// A client of the cluster, where there is one.
+async fn connect() -> anyhow::Result<Option<kube::Client>> {
+    if !cluster::is_there() {
+        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
+        return Ok(None);
+    }
+    Ok(Some(cluster::connect().await.context("cannot use the cluster's configuration")?))
+}
+
+/// Starts what is learnt from the API server. Returns what must be known to be ready.
+fn watch_cluster(
+    client: kube::Client,
     version_given: bool,
     rules: &Arc<Store>,
     namespaces: &Arc<cluster::namespaces::Known>,
     tasks: &mut Tasks,
-) -> anyhow::Result<Vec<Check>> {
-    if !cluster::is_there() {
-        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
-        return Ok(Vec::new());
-    }
-    let client = cluster::connect().await.context("cannot use the cluster's configuration")?;
+) -> Vec<Check> {
     let mut checks = Vec::new();
     if !version_given {
         let known = Arc::new(AtomicBool::new(false));
@@ -232,7 +316,7 @@ async fn watch_cluster(
         }
         Ok(())
     }));
-    Ok(checks)
+    checks
 }
 
 /// For a person at a terminal.
@@ -259,16 +343,17 @@ fn raise_open_files() {
     }
 }
 
-/// `10s`, `500ms`, `2m`, or seconds without a unit.
+/// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.
 fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let bad = || format!("{text:?} is not a duration such as 10s, 500ms or 2m");
+    let bad = || format!("{text:?} is not a duration such as 10s, 500ms, 2m or 168h");
     let number: u32 = number.parse().map_err(|_| bad())?;
     match unit {
         "" | "s" => Ok(Duration::from_secs(number.into())),
         "ms" => Ok(Duration::from_millis(number.into())),
         "m" => Ok(Duration::from_secs(60 * u64::from(number))),
+        "h" => Ok(Duration::from_secs(3600 * u64::from(number))),
         _ => Err(bad()),
     }
 }
@@ -283,7 +368,8 @@ mod tests {
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "s", "-1s", "1.5s", "10h", "99999999999s"] {
+        assert_eq!(duration("168h"), Ok(Duration::from_secs(7 * 24 * 3600)));
+        for bad in ["", "s", "-1s", "1.5s", "10d", "99999999999s"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }
