@@ -131,15 +131,16 @@ impl Knowledge {
     }
 
     /// What to do about what is stored. `damaged`: some of it could not be read. What was known before is then put back, as
-    /// leaves of it are being served; where nothing usable was stored, a new CA is made as well.
+    /// leaves of it are being served; where nothing usable is stored, a new CA is made as well.
     pub fn plan(&self, now: SystemTime, stored: &[Arc<Ca>], damaged: bool) -> Action {
-        let lost = stored.is_empty();
-        let mut cas: Vec<_> = stored.to_vec();
+        // One that has not begun was made by a machine whose clock is wrong.
+        let valid = |ca: &&Arc<Ca>| ca.made() <= now + SKEW && now < ca.ends();
+        let mut cas: Vec<_> = stored.iter().filter(valid).cloned().collect();
+        let lost = cas.is_empty();
         if lost || damaged {
-            cas.extend(self.cas.iter().filter(|ca| !holds(stored, ca)).cloned());
+            cas.extend(self.cas.iter().filter(valid).cloned());
         }
         sort(&mut cas);
-        cas.retain(|ca| now < ca.ends());
         // Twice the time: by then no replica, however late it saw the bundle, serves a leaf of an older one.
         if let Some(newest) = cas.last()
             && self.in_place_for(now, newest, self.lives.propagation() * 2)

@@ -46,6 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often others may be faster in a row before it is called a problem.
 const RACES: u32 = 8;
 
+/// The least time between two of our writes of the same object: somebody who undoes each one must not make it a race.
+const WRITE_PAUSE: Duration = Duration::from_secs(3);
+
 /// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -81,7 +84,11 @@ pub struct SelfManaged {
     knowledge: Knowledge,
     stored: Option<Stored>,
     in_place: Option<InPlace>,
+    /// Whether the webhook configuration could be read, be it there or not.
+    asked: bool,
     missing_since: Option<Instant>,
+    cas_written: Option<Instant>,
+    bundle_written: Option<Instant>,
     complaint: Option<String>,
 }
 
@@ -106,11 +113,13 @@ enum Problem {
 }
 
 /// Whether a step has done its work.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Done,
-    /// Somebody wrote: it is to be read again.
+    /// Something was written: it is to be read again.
     Again,
+    /// Something is still to be written, but not yet.
+    Later,
 }
 
 impl Default for Status {
@@ -167,7 +176,10 @@ impl SelfManaged {
             status,
             stored: None,
             in_place: None,
+            asked: false,
             missing_since: None,
+            cas_written: None,
+            bundle_written: None,
             complaint: None,
         }
     }
@@ -193,7 +205,7 @@ impl SelfManaged {
                     pause = PAUSE;
                     self.content();
                 }
-                Ok(Progress::Again) => {
+                Ok(Progress::Again | Progress::Later) => {
                     read_at = None;
                     wait = wait.min(GRACE / 4);
                 }
@@ -214,59 +226,52 @@ impl SelfManaged {
 
     /// Puts right what is not, after a reading or by what is known.
     async fn round(&mut self, read: bool) -> Result<Progress, Problem> {
+        // Whatever becomes of the rest: leaves are renewed without the API server.
+        self.serve()?;
         if !read {
-            let now = SystemTime::now();
-            // A CA that is due is written by comparison with the version known, so an old one does no harm.
-            let progress = self.keep_cas(now).await?;
-            self.serve(now)?;
-            self.tell();
-            return Ok(progress);
+            // It is written only over the version known, so an old one does no harm.
+            let known = self.stored.as_ref().is_some_and(|stored| stored.version.is_some());
+            return if known { self.keep_cas(false).await } else { Ok(Progress::Done) };
         }
         for _ in 0..RACES {
-            // In this order: a bundle is written only over a version read before the CAs it is made of.
-            let in_place = self.ask("read the webhook configuration", self.webhook.read()).await;
-            let content = self.ask("read the Secret", self.store.read()).await?;
-            let now = SystemTime::now();
-            if let Ok(in_place) = &in_place {
-                self.in_place.clone_from(in_place);
-            }
-            if content.version.is_none() {
-                match &in_place {
-                    // Where there is no webhook configuration nobody needs it, and on an uninstall it must not come back.
-                    Ok(None) | Err(_) => {
-                        self.missing_since = None;
-                        self.serve(now)?;
-                        self.tell();
-                        return in_place.map(|_| Progress::Done);
-                    }
-                    Ok(Some(_)) if !self.missing_long() => {
-                        self.serve(now)?;
-                        self.tell();
-                        return Ok(Progress::Again);
-                    }
-                    Ok(Some(_)) => {}
-                }
-            }
-            if let Some(damage) = &content.damage {
-                tracing::warn!(secret = %self.names, %damage, "The Secret of the CAs is damaged and will be repaired");
-            }
-            self.stored = Some(Stored { version: content.version, cas: content.cas });
-            if self.keep_stored(now, content.damage.is_some()).await? == Progress::Again {
-                continue;
-            }
-            self.look(now);
-            self.serve(now)?;
-            let kept = match in_place {
-                Ok(_) => self.keep_bundle().await,
-                Err(problem) => Err(problem),
-            };
-            self.look(now);
+            let progress = self.put_right().await;
+            self.look();
+            self.serve()?;
             self.tell();
-            if kept? == Progress::Done {
-                return Ok(Progress::Done);
+            let progress = progress?;
+            if progress != Progress::Again {
+                return Ok(progress);
             }
         }
         Err(Problem::Raced(format!("the Secret {} or the webhook configuration", self.names)))
+    }
+
+    async fn put_right(&mut self) -> Result<Progress, Problem> {
+        // In this order: a bundle is written only over a version read before the CAs it is made of.
+        let in_place = self.ask("read the webhook configuration", self.webhook.read()).await;
+        let content = self.ask("read the Secret", self.store.read()).await?;
+        if let Ok(found) = &in_place {
+            self.in_place.clone_from(found);
+            self.asked = true;
+        }
+        if content.version.is_none() {
+            // Where there is no webhook configuration nobody needs it, and on an uninstall it must not come back.
+            if !matches!(in_place, Ok(Some(_))) {
+                self.missing_since = None;
+                return in_place.map(|_| Progress::Done);
+            }
+            if !self.missing_long() {
+                return Ok(Progress::Later);
+            }
+        }
+        let damaged = content.damage.is_some();
+        if let Some(damage) = &content.damage {
+            tracing::warn!(secret = %self.names, %damage, "The Secret of the CAs is damaged and will be repaired");
+        }
+        self.stored = Some(Stored { version: content.version, cas: content.cas });
+        let progress = self.keep_cas(damaged).await?;
+        in_place?;
+        if progress == Progress::Done { self.keep_bundle().await } else { Ok(progress) }
     }
 
     /// Whether the Secret has been missing for a while.
@@ -279,36 +284,30 @@ impl SelfManaged {
     }
 
     /// Has the CAs stored that ought to be, by what was read last.
-    async fn keep_cas(&mut self, now: SystemTime) -> Result<Progress, Problem> {
-        if self.stored.as_ref().is_none_or(|stored| stored.version.is_none()) {
-            return Ok(Progress::Done);
-        }
-        self.keep_stored(now, false).await
-    }
-
-    async fn keep_stored(&mut self, now: SystemTime, damaged: bool) -> Result<Progress, Problem> {
+    async fn keep_cas(&mut self, damaged: bool) -> Result<Progress, Problem> {
+        let now = SystemTime::now();
         let Some(stored) = &self.stored else { return Ok(Progress::Done) };
-        match self.knowledge.plan(now, &stored.cas, damaged) {
+        let (mut cas, make) = match self.knowledge.plan(now, &stored.cas, damaged) {
             Action::Keep => {
                 self.knowledge.take(stored.cas.clone());
                 let ends = stored.cas.last().map_or(0, |ca| metrics::seconds(ca.ends()));
                 self.metrics.ca_expiry.set(ends);
                 self.missing_since = None;
-                Ok(Progress::Done)
+                return Ok(Progress::Done);
             }
-            Action::Store { mut cas, make } => {
-                if make {
-                    cas.push(Arc::new(Ca::new("datadog-sidecar-injector CA", now, self.lives.ca())?));
-                }
-                let version = stored.version.clone();
-                let writing = self.store.write(version.as_deref(), &cas);
-                if self.ask("write the Secret", writing).await? {
-                    let until = cas.last().map(|ca| crate::decisions::timestamp(ca.ends()));
-                    tracing::info!(secret = %self.names, made = make, cas = cas.len(), until, "Stored the CAs");
-                }
-                Ok(Progress::Again)
-            }
+            Action::Store { .. } if too_soon(self.cas_written) => return Ok(Progress::Later),
+            Action::Store { cas, make } => (cas, make),
+        };
+        if make {
+            cas.push(Arc::new(Ca::new("datadog-sidecar-injector CA", now, self.lives.ca())?));
         }
+        let writing = self.store.write(stored.version.as_deref(), &cas);
+        if self.ask("write the Secret", writing).await? {
+            self.cas_written = Some(Instant::now());
+            let until = cas.last().map(|ca| crate::decisions::timestamp(ca.ends()));
+            tracing::info!(secret = %self.names, made = make, cas = cas.len(), until, "Stored the CAs");
+        }
+        Ok(Progress::Again)
     }
 
     /// Has `caBundle` written where it is not what it should be.
@@ -318,25 +317,30 @@ impl SelfManaged {
         if in_place.entries.is_empty() || in_place.carries(&bundle) {
             return Ok(Progress::Done);
         }
+        if too_soon(self.bundle_written) {
+            return Ok(Progress::Later);
+        }
         let writing = self.webhook.write(in_place, &bundle);
         let Some(written) = self.ask("write caBundle", writing).await? else { return Ok(Progress::Again) };
         let (configuration, entries) = (&self.names.configuration, written.entries.len());
         tracing::info!(configuration, entries, cas = self.knowledge.cas().len(), "Wrote caBundle");
         self.in_place = Some(written);
+        self.bundle_written = Some(Instant::now());
         Ok(Progress::Done)
     }
 
     /// Takes note of the CAs that every entry has.
-    fn look(&mut self, now: SystemTime) {
+    fn look(&mut self) {
         let bundles = self.bundles();
         let Some((first, rest)) = bundles.split_first() else { return };
         let mut common = first.clone();
         common.retain(|ca| rest.iter().all(|bundle| bundle.contains(ca)));
-        self.knowledge.look(now, &common);
+        self.knowledge.look(SystemTime::now(), &common);
     }
 
     /// Serves a new leaf if one is due.
-    fn serve(&mut self, now: SystemTime) -> Result<(), Problem> {
+    fn serve(&mut self) -> Result<(), Problem> {
+        let now = SystemTime::now();
         let Some(ca) = self.knowledge.leaf_due(now).cloned() else { return Ok(()) };
         let life = self.knowledge.leaf_ends(now, &ca).duration_since(now).unwrap_or_default();
         let hosts = self.names.hosts();
@@ -351,6 +355,9 @@ impl SelfManaged {
 
     /// Says whether the API server can be expected to trust us.
     fn tell(&self) {
+        if !self.asked {
+            return;
+        }
         let Names { configuration, service, namespace, .. } = &self.names;
         let told = match (&self.in_place, self.knowledge.served_ca()) {
             (None, _) => Err(format!("the MutatingWebhookConfiguration {configuration} is missing")),
@@ -395,6 +402,9 @@ impl SelfManaged {
     /// Once for each problem, not at every try.
     fn complain(&mut self, problem: &str) {
         self.metrics.certificate.failed();
+        if !self.asked {
+            self.status.0.store(Arc::new(Err(problem.into())));
+        }
         if self.complaint.as_deref() != Some(problem) {
             tracing::error!(problem, "Could not keep the certificates right");
             self.complaint = Some(problem.into());
@@ -407,6 +417,10 @@ impl SelfManaged {
             tracing::info!("The certificates are right again");
         }
     }
+}
+
+fn too_soon(written: Option<Instant>) -> bool {
+    written.is_some_and(|at| at.elapsed() < WRITE_PAUSE)
 }
 
 /// An item for each change of the two objects. Only their metadata is sent: what they hold is read when it is needed.

@@ -129,6 +129,16 @@ fn an_expired_ca_is_replaced_at_once() {
 }
 
 #[test]
+fn a_ca_made_by_a_clock_that_is_ahead_is_dropped() {
+    let cas = [ca(start()), ca(start() + 50_000 * HOUR)];
+    let knowledge = settled(start(), &cas[..1]);
+    let (left, make) = stored(knowledge.plan(start() + HOUR, &cas, false));
+    assert!(!make && ders(&left) == ders(&cas[..1]));
+    let (left, make) = stored(knowledge.plan(start() + HOUR, &cas[1..], false));
+    assert!(make && ders(&left) == ders(&cas[..1]), "leaves of it are being served");
+}
+
+#[test]
 fn what_was_lost_is_put_back_beside_a_new_ca() {
     let one = [ca(start())];
     let knowledge = settled(start(), &one);
