@@ -149,7 +149,7 @@ impl Knowledge {
             cas = vec![newest.clone()];
         }
         cas.drain(..cas.len().saturating_sub(MOST));
-        let make = lost || cas.last().is_none_or(|newest| now >= due(newest.made(), newest.ends()));
+        let make = lost || cas.last().is_some_and(|newest| now >= due(newest.made(), newest.ends()));
         if make || damaged || cas.len() != stored.len() { Action::Store { cas, make } } else { Action::Keep }
     }
 

@@ -1,9 +1,12 @@
 //! `serve`: the admission webhook.
 
+mod certificates;
+
+use self::certificates::{Certificates, SelfManaged};
 use super::Exit;
 use crate::{
     admin::Check,
-    certs::{Served, files, rotation::Lives, self_managed, self_signed},
+    certs::Served,
     cluster, config,
     in_force::Store,
     metrics::Metrics,
@@ -23,7 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// A review takes some ten microseconds: more threads only cost memory.
@@ -66,46 +69,6 @@ pub(super) struct Serve {
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]
     log_level: String,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct Certificates {
-    /// Directory with tls.crt and tls.key, read again when they change.
-    #[arg(long, env, value_name = "DIR")]
-    cert_dir: Option<PathBuf>,
-
-    /// Make a CA and a certificate for localhost, and write the CA's certificate to ca.crt in this directory.
-    #[arg(long, env, value_name = "DIR")]
-    self_signed: Option<PathBuf>,
-
-    /// Keep a CA in a Secret that all replicas share, make certificates of it, and keep caBundle right.
-    #[arg(long, env)]
-    self_managed: bool,
-}
-
-/// What --self-managed works with.
-#[derive(Debug, Args)]
-struct SelfManaged {
-    /// With --self-managed: the Service, in the own namespace, by which the API server comes.
-    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
-    service: String,
-
-    /// With --self-managed: the Secret, in the own namespace, that holds the CA.
-    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector-ca")]
-    ca_secret: String,
-
-    /// With --self-managed: the MutatingWebhookConfiguration in whose entries for the Service caBundle is written.
-    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
-    webhook_configuration: String,
-
-    /// With --self-managed: how long a CA lives, at least three times as long as a leaf; the next one is made after two thirds of it.
-    #[arg(long, env, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
-    ca_lifetime: Duration,
-
-    /// With --self-managed: how long a certificate lives; the next one is made after two thirds of it.
-    #[arg(long, env, value_name = "DURATION", default_value = "168h", value_parser = duration)]
-    leaf_lifetime: Duration,
 }
 
 /// Serves until a signal comes, and then ends in order; a second signal ends it at once.
@@ -185,9 +148,7 @@ impl Serve {
         let client = connect().await?;
         let mut checks = Vec::new();
         if certificates.self_managed {
-            let client =
-                client.clone().context("--self-managed needs a cluster, and there is none to ask")?;
-            checks.push(self_managed.start(client, own_namespace, &served, &metrics, &mut tasks)?);
+            checks.push(self_managed.start(client.clone(), own_namespace, &served, &metrics, &mut tasks)?);
         }
         if let Some(client) = client {
             checks.extend(watch_cluster(
@@ -216,62 +177,6 @@ impl Serve {
             greet(address, admin_address, ca.as_deref());
         }
         Ok(running)
-    }
-}
-
-impl Certificates {
-    /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
-    fn start(
-        &self,
-        served: &Arc<Served>,
-        metrics: &Arc<Metrics>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<Option<PathBuf>> {
-        let now = SystemTime::now();
-        if let Some(directory) = &self.self_signed {
-            let made = self_signed::create(directory, now)?;
-            served.install(made.pair);
-            return Ok(Some(made.ca_file));
-        }
-        if let Some(directory) = &self.cert_dir {
-            let mut files = files::Files::new(directory.clone(), served.clone(), metrics.clone());
-            // Before the first handshake, so that a good pair serves it.
-            files.poll(now);
-            tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));
-        }
-        Ok(None)
-    }
-}
-
-impl SelfManaged {
-    /// Keeps the certificates right from here on. Returns what must be so to be ready.
-    fn start(
-        &self,
-        client: kube::Client,
-        own_namespace: &str,
-        served: &Arc<Served>,
-        metrics: &Arc<Metrics>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<Check> {
-        let Self { service, ca_secret, webhook_configuration, ca_lifetime, leaf_lifetime } = self;
-        let lives = Lives::new(*ca_lifetime, *leaf_lifetime).context("--ca-lifetime and --leaf-lifetime")?;
-        let names = self_managed::Names {
-            namespace: own_namespace.into(),
-            service: service.clone(),
-            secret: ca_secret.clone(),
-            configuration: webhook_configuration.clone(),
-        };
-        let status = Arc::new(self_managed::Status::default());
-        let certificates = self_managed::SelfManaged::new(
-            client,
-            names,
-            lives,
-            served.clone(),
-            metrics.clone(),
-            status.clone(),
-        );
-        tasks.spawn("certificates", |stop| certificates.watch(stop));
-        Ok(Check::new("caBundle", move || status.ready()))
     }
 }
 

@@ -17,6 +17,15 @@ async fn replicas_that_start_at_once_with_an_empty_secret_share_one_ca_and_then_
     for replica in &it.replicas {
         leaves.push(it.leaf(replica, &bundle).await.unwrap());
     }
+    let (_, leaf) = x509_parser::parse_x509_certificate(&leaves[0]).unwrap();
+    let mut names: Vec<_> =
+        leaf.subject_alternative_name().unwrap().unwrap().value.general_names.iter().collect();
+    names.sort_by_key(|name| name.to_string().len());
+    let host = "ca-race.datadog.svc.cluster.local";
+    let hosts =
+        [&host[..7], &host[..15], &host[..19], host].map(x509_parser::extensions::GeneralName::DNSName);
+    assert_eq!(names, hosts.iter().collect::<Vec<_>>());
+
     let writes = it.writes();
     assert!((2..=12).contains(&writes), "{writes} writes");
     // Each replica renews its leaf, in memory, twice.
@@ -122,6 +131,34 @@ async fn a_secret_that_was_deleted_or_damaged_is_healed_and_no_review_fails() {
 }
 
 #[tokio::test]
+async fn a_deleted_secret_that_it_may_not_make_is_filled_when_somebody_else_makes_it() {
+    let it = Installation::ready("ca-forbidden", 2, &[]).await;
+    let old = it.cas().await;
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "ca-forbidden", "namespace": "datadog"}});
+    let mut rules = it.scene.api.get(&role).await.created()["rules"].clone();
+    rules.as_array_mut().unwrap().retain(|rule| rule["resourceNames"].is_array());
+    it.scene.api.merge(&role, "", &json!({"rules": rules})).await.created();
+    it.while_reviews_go_on(async {
+        it.scene.api.delete(&it.secret).await.created();
+        wait::until("it to say what it may not", async || {
+            let told =
+                |log: &str| log.contains("cannot write the Secret") && log.contains("cannot create resource");
+            it.replicas.iter().all(|replica| told(&replica.log())).then_some(())
+        })
+        .await;
+        it.scene.api.apply(&it.secret).await.created();
+        wait::until("the old CA beside a new one", async || {
+            let cas = it.cas().await;
+            (cas.len() == 2 && cas[0] == old[0] && it.bundle().await == it.stored_bundle().await)
+                .then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_review_fails_while_the_ca_is_rotated() {
     let it = Installation::ready("ca-rotated", 3, &SHORT).await;
     let first = it.cas().await;
@@ -170,4 +207,18 @@ async fn it_waits_for_the_webhook_configuration_and_makes_no_secret_without_one(
     it.scene.api.apply(&it.webhook).await.created();
     it.wait_until_ready().await;
     assert_eq!(it.cas().await.len(), 1);
+
+    // An uninstall while it still runs.
+    it.scene.api.delete(&it.webhook).await.created();
+    it.scene.api.delete(&it.secret).await.created();
+    wait::until("it to say what is missing", async || {
+        replica.readiness().await.contains(missing).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    // Longer than it would wait before it makes a Secret that is needed.
+    while began.elapsed() < Duration::from_secs(5) {
+        assert_eq!(it.scene.api.get(&it.secret).await.status, 404, "it must not come back");
+        tokio::time::sleep(wait::STEP).await;
+    }
 }
