@@ -111,6 +111,7 @@ impl Serve {
             self_managed,
             log_level: _,
         } = self;
+        certificates.check()?;
         let local = certificates.self_signed.is_some();
         let (file, config) = match config {
             Some(path) => {

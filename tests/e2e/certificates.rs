@@ -135,7 +135,7 @@ async fn a_deleted_secret_that_it_may_not_make_is_filled_when_somebody_else_make
     let it = Installation::ready("ca-forbidden", 2, &[]).await;
     let old = it.cas().await;
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": {"name": "ca-forbidden", "namespace": "datadog"}});
+        "metadata": {"name": "ca-forbidden", "namespace": "ca-forbidden-own"}});
     let mut rules = it.scene.api.get(&role).await.created()["rules"].clone();
     rules.as_array_mut().unwrap().retain(|rule| rule["resourceNames"].is_array());
     it.scene.api.merge(&role, "", &json!({"rules": rules})).await.created();

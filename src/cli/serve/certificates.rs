@@ -15,8 +15,8 @@ use std::{
 };
 
 /// Exactly one of these.
+// Not a group of clap's: to that `SELF_MANAGED=false` is one of them as well.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub(super) struct Certificates {
     /// Directory with tls.crt and tls.key, read again when they change.
     #[arg(long, env, value_name = "DIR")]
@@ -56,6 +56,17 @@ pub(super) struct SelfManaged {
 }
 
 impl Certificates {
+    /// Whether exactly one was chosen.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let Self { cert_dir, self_signed, self_managed } = self;
+        let given = [cert_dir.is_some(), self_signed.is_some(), *self_managed];
+        anyhow::ensure!(
+            given.into_iter().filter(|given| *given).count() == 1,
+            "exactly one of --cert-dir, --self-signed and --self-managed must be given"
+        );
+        Ok(())
+    }
+
     /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
     pub(super) fn start(
         &self,

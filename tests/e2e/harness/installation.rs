@@ -3,7 +3,7 @@
 
 use super::{
     Scene, audit,
-    injector::{OWN_NAMESPACE, admin, webhook},
+    injector::{admin, webhook},
     pods,
     processes::{Process, free_port},
     scene::{documents, in_namespace, yaml},
@@ -23,14 +23,14 @@ use tokio_rustls::TlsConnector;
 const RIGHTS: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {name: NAME, namespace: datadog}
+metadata: {name: NAME, namespace: NAME-own}
 rules:
   - {apiGroups: [''], resources: [secrets], resourceNames: [NAME-ca], verbs: [get, list, watch, patch]}
   - {apiGroups: [''], resources: [secrets], verbs: [create]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: NAME, namespace: datadog}
+metadata: {name: NAME, namespace: NAME-own}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: NAME}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
 ---
@@ -51,7 +51,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
 ---
 apiVersion: v1
 kind: Service
-metadata: {name: NAME, namespace: datadog}
+metadata: {name: NAME, namespace: NAME-own}
 spec: {type: ExternalName, externalName: localhost}
 ";
 
@@ -75,9 +75,12 @@ pub struct Replica {
 }
 
 impl Installation {
-    /// Makes rights and Service. The webhook configuration and the Secret, without content, are the caller's to make.
+    /// Makes a namespace for it, rights and Service. The webhook configuration and the Secret, without content, are the caller's to make.
     pub async fn new(name: &'static str, replicas: usize, arguments: &[&str]) -> Self {
         let scene = Scene::empty(name, json!({})).await;
+        // Of its own, so that the rights of others don't reach into it.
+        let own = format!("{name}-own");
+        scene.make_namespace(&own, json!({})).await;
         for object in documents(&RIGHTS.replace("NAME", name)) {
             scene.api.create(&object).await.created();
         }
@@ -86,7 +89,7 @@ impl Installation {
         let entry = registered["webhooks"][0].take();
         let mut it = Self {
             secret: yaml(&format!(
-                "{{apiVersion: v1, kind: Secret, metadata: {{name: {name}-ca, namespace: {OWN_NAMESPACE}}}, type: Opaque}}"
+                "{{apiVersion: v1, kind: Secret, metadata: {{name: {name}-ca, namespace: {own}}}, type: Opaque}}"
             )),
             webhook: Value::Null,
             replicas: Vec::new(),
@@ -99,7 +102,7 @@ impl Installation {
             entry["name"] = format!("inject-{index}.datadog-sidecar-injector.test").into();
             entry["failurePolicy"] = "Fail".into();
             entry["clientConfig"] = json!({"service":
-                {"namespace": OWN_NAMESPACE, "name": name, "path": "/inject", "port": replica.port}});
+                {"namespace": own, "name": name, "path": "/inject", "port": replica.port}});
             entries.push(entry);
             it.replicas.push(replica);
         }
@@ -122,7 +125,7 @@ impl Installation {
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
         command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig).env("SELF_MANAGED", "true");
-        command.args(["serve", "--own-namespace", OWN_NAMESPACE, "--drain-delay", "0", "--service", name]);
+        command.args(["serve", "--own-namespace", &format!("{name}-own"), "--drain-delay", "0", "--service", name]);
         command.args(["--ca-secret", &format!("{name}-ca")]);
         command.args(["--webhook-configuration", &format!("datadog-sidecar-injector-{name}")]);
         command.args([format!("--bind=127.0.0.1:{port}"), format!("--admin-bind=127.0.0.1:{admin_port}")]);
@@ -193,7 +196,7 @@ impl Installation {
             roots.add(ca).unwrap();
         }
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let host = ServerName::try_from(format!("{}.{OWN_NAMESPACE}.svc", self.scene.name)).unwrap();
+        let host = ServerName::try_from(format!("{0}.{0}-own.svc", self.scene.name)).unwrap();
         let stream =
             TcpStream::connect(("127.0.0.1", replica.port)).await.map_err(|error| error.to_string())?;
         let connector = TlsConnector::from(Arc::new(config));
