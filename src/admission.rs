@@ -104,7 +104,11 @@ struct Unread(IgnoredAny);
 ///
 /// There is no review to answer.
 pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
-    let review: Review<'_, Pod<'_>> = match serde_json::from_slice(body) {
+    // Checked once, not string by string. JSON is UTF-8, and the API server sends nothing else.
+    let Ok(text) = str::from_utf8(body) else {
+        return allow_unchanged(body, "the pod cannot be read: it is not UTF-8");
+    };
+    let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
         Ok(review) => review,
         Err(error) => return unreadable_pod(body, &error),
     };
@@ -279,6 +283,18 @@ mod tests {
         assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
         assert_eq!(body["response"]["allowed"], true);
         assert!(!body.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn a_pod_that_is_not_utf8_is_allowed_as_it_is() {
+        let mut body = creation(&labelled()).to_string().replace("generateName", "generateNom").into_bytes();
+        let place = body.windows(2).position(|w| w == b"a-").unwrap();
+        body[place] = 0xff;
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(Config::default(), setting);
+        let answer = super::review(&body, &rules, &Namespaces::new()).unwrap();
+        assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
+        assert!(answer.decision.patch.is_empty());
     }
 
     #[test]
