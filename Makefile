@@ -13,7 +13,7 @@ test: ## Runs all tests, also those against a control plane, which is built once
 e2e: ## Runs the tests against a control plane; only some of them with T="name name"
 	@tests/run.sh e2e $(T)
 
-lint: ## Checks formatting, clippy, documentation, scripts, and the dependencies' licences and sources
+lint: ## Checks formatting, clippy, documentation, scripts, the dependencies' licences
 	@tests/lint.sh
 
 clean: ## Removes what was built here; the control plane stays in its cache

@@ -12,7 +12,8 @@ use crate::{
     select::{Decision, SkipReason, Subject},
 };
 use answer::Envelope;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// The answer to a review, and what to tell of it.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub enum Refusal {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>"))]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
 struct Review<'a, O> {
     #[serde(default, borrow)]
     api_version: Text<'a>,
@@ -61,7 +62,7 @@ struct Review<'a, O> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>"))]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
 struct Request<'a, O> {
     #[serde(default, borrow)]
     uid: Text<'a>,
@@ -94,9 +95,14 @@ struct Kind<'a> {
     kind: Text<'a>,
 }
 
-/// Any object, unread.
-#[derive(Default, Deserialize)]
-struct Unread(IgnoredAny);
+/// Any object, unread but for its name.
+struct Unread<'a>(&'a RawValue);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self)
+    }
+}
 
 /// Answers a review. A fault of ours is `allowed: true` without a patch, never an error.
 ///
@@ -130,7 +136,7 @@ pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Ans
 ///
 /// There is no review to answer.
 pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
-    let review: Review<'_, Unread> =
+    let review: Review<'_, Unread<'_>> =
         serde_json::from_slice(body).map_err(|e| Refusal::Unreadable(place(&e)))?;
     let (envelope, request) = opened(review)?;
     let decision = if request.creates_a_pod() {
@@ -179,12 +185,11 @@ impl<O> Request<'_, O> {
 
 impl<O: Name> Request<'_, O> {
     fn about(&self) -> About {
-        let name =
-            if self.name.is_empty() { self.object.as_ref().map_or("", Name::name) } else { &self.name };
+        let name = || self.object.as_ref().map(Name::name).unwrap_or_default();
         About {
             uid: self.uid.to_string(),
             namespace: self.namespace.to_string(),
-            name: name.to_owned(),
+            name: if self.name.is_empty() { name() } else { self.name.to_string() },
             dry_run: self.dry_run == Some(true),
         }
     }
@@ -192,19 +197,35 @@ impl<O: Name> Request<'_, O> {
 
 /// What an object is called in a log.
 trait Name {
-    fn name(&self) -> &str;
+    fn name(&self) -> String;
 }
 
 impl Name for Pod<'_> {
-    fn name(&self) -> &str {
-        let Some(metadata) = &self.metadata else { return "" };
-        if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }
+    fn name(&self) -> String {
+        let metadata = self.metadata();
+        if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }.to_string()
     }
 }
 
-impl Name for Unread {
-    fn name(&self) -> &str {
-        ""
+impl Name for Unread<'_> {
+    fn name(&self) -> String {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Object<'a> {
+            #[serde(borrow)]
+            metadata: Option<Metadata<'a>>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Metadata<'a> {
+            #[serde(borrow)]
+            name: Text<'a>,
+            #[serde(borrow)]
+            generate_name: Text<'a>,
+        }
+        let object: Object<'_> = serde_json::from_str(self.0.get()).unwrap_or_default();
+        let Metadata { name, generate_name } = object.metadata.unwrap_or_default();
+        if name.is_empty() { generate_name } else { name }.to_string()
     }
 }
 
@@ -295,6 +316,12 @@ mod tests {
         let answer = super::review(&body, &rules, &Namespaces::new()).unwrap();
         assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
         assert!(answer.decision.patch.is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_pod_still_has_its_name() {
+        let object = json!({"metadata": {"generateName": "shop-"}, "spec": {"hostNetwork": "yes"}});
+        assert_eq!(answered(&creation(&object)).unwrap().0.about.name, "shop-");
     }
 
     #[test]

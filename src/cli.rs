@@ -1,10 +1,13 @@
 //! The command line: arguments and wiring, one file per command.
 //!
-//! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input.
+//! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input; 130 and 143 where a
+//! second SIGINT or SIGTERM ended `serve` at once.
 
 mod config;
 mod inject;
+mod serve;
 
+use crate::shutdown::Signal;
 use clap::{Parser, Subcommand};
 use std::{
     io::{self, Read, Write},
@@ -23,6 +26,7 @@ struct Cli {
 enum Command {
     Config(config::Config),
     Inject(inject::Inject),
+    Serve(serve::Serve),
 }
 
 /// How a command ended, as the process tells it.
@@ -36,6 +40,8 @@ enum Exit {
     Configuration,
     /// 3: input that cannot be read.
     Unreadable,
+    /// 130 or 143: a second signal ended it at once.
+    Signalled(Signal),
 }
 
 impl From<Exit> for ExitCode {
@@ -45,6 +51,7 @@ impl From<Exit> for ExitCode {
             Exit::WouldChange => Self::from(1),
             Exit::Configuration => Self::from(2),
             Exit::Unreadable => Self::from(3),
+            Exit::Signalled(signal) => Self::from(signal.exit_code()),
         }
     }
 }
@@ -56,6 +63,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Config(arguments) => config::run(arguments),
         Command::Inject(arguments) => inject::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
     };
     let exit = result.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {

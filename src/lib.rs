@@ -10,16 +10,26 @@
 //! The deciding half (`config`, `rules`, `select`, `pod`, `patch`, `sidecar`, `workload`, `admission`) is pure: no clock, no
 //! file, no environment, no Kubernetes client. Everything that can go wrong in a pod can be tested with two JSON values.
 
+pub mod admin;
 pub mod admission;
+pub mod certs;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod decide;
+pub mod decisions;
+pub mod in_force;
 pub mod inject;
 pub mod manifest;
+pub mod metrics;
 pub mod patch;
 pub mod pod;
 pub mod quantity;
+pub mod reload;
 pub mod rules;
 pub mod select;
+pub mod server;
+pub mod shutdown;
 pub mod sidecar;
+pub mod telemetry;
 pub mod workload;

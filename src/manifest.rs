@@ -7,6 +7,7 @@ mod mend;
 mod read;
 mod scalar;
 mod split;
+mod value;
 mod write;
 
 use serde_json::{Map, Value};

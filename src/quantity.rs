@@ -42,7 +42,7 @@ pub enum QuantityError {
 /// ```
 /// use datadog_sidecar_injector::quantity::parse;
 /// assert_eq!(parse("0.2"), parse("200m"));
-/// assert!(parse("1Gi") > parse("1G"));
+/// assert!(parse("1Gi").unwrap() > parse("1G").unwrap());
 /// assert!(parse("1 Gi").is_err());
 /// ```
 pub fn parse(text: &str) -> Result<Quantity, QuantityError> {

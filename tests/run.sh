@@ -4,7 +4,7 @@
 #   tests/run.sh all             all there are
 #   tests/run.sh e2e [NAME]...   those against a control plane, or those of them whose names contain one of these
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 what=${1:-all}
 shift || true

@@ -2,6 +2,7 @@
 
 use super::{Exit, read_input};
 use crate::{
+    cluster::version,
     config::{self, Config},
     decide,
     inject::{self, Assumptions, Input},
@@ -39,8 +40,9 @@ pub(super) struct Inject {
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog")]
     own_namespace: String,
     /// The version of the cluster the manifests are for.
-    #[arg(long, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"))]
-    kubernetes_version: KubernetesVersion,
+    #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),
+          value_parser = version::minor)]
+    kubernetes_version: u32,
     /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
     output: Format,
@@ -82,23 +84,6 @@ impl FromStr for NamespaceLabel {
     }
 }
 
-/// The minor version of a `1.MINOR` or `v1.MINOR.PATCH`.
-#[derive(Clone, Copy, Debug)]
-struct KubernetesVersion(u32);
-
-impl FromStr for KubernetesVersion {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let minor = text.strip_prefix('v').unwrap_or(text).strip_prefix("1.");
-        let minor = minor.map(|rest| rest.split(['.', '+', '-']).next().unwrap_or(rest));
-        match minor.and_then(|minor| minor.parse().ok()) {
-            Some(minor) => Ok(Self(minor)),
-            None => Err("expected a version of Kubernetes, such as 1.35"),
-        }
-    }
-}
-
 /// Runs the command. Nothing is printed on stdout unless everything could be read.
 pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
     let rules = match load_rules(args) {
@@ -131,21 +116,22 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
 }
 
 fn load_rules(args: &Inject) -> Result<Rules, Vec<String>> {
-    let config = match &args.config {
-        None => Config::default(),
-        Some(file) => load_config(file)?,
-    };
+    let config = load_config(args.config.as_deref())?;
     let setting = Setting {
         own_namespace: args.own_namespace.clone(),
-        kubernetes_minor: args.kubernetes_version.0,
+        kubernetes_minor: args.kubernetes_version,
         offline: true,
     };
     Ok(Rules::compile(config, setting))
 }
 
-fn load_config(file: &str) -> Result<Config, Vec<String>> {
-    let bytes = fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?;
-    config::load_bytes(&bytes, file).map_err(|problems| vec![problems.to_string()])
+/// The configuration of a file; without one, what an empty file means.
+fn load_config(file: Option<&str>) -> Result<Config, Vec<String>> {
+    let (name, bytes) = match file {
+        Some(file) => (file, fs::read(file).map_err(|error| vec![format!("{file}: {error}")])?),
+        None => ("", Vec::new()),
+    };
+    config::load_bytes(&bytes, name).map_err(|problems| vec![problems.to_string()])
 }
 
 fn assumptions(args: &Inject) -> Assumptions {
@@ -163,7 +149,7 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
         match expand(file) {
             Ok(names) => {
                 for name in names {
-                    match read(name) {
+                    match read(&name) {
                         Ok(input) => inputs.push(input),
                         Err(problem) => problems.push(problem),
                     }
@@ -175,11 +161,11 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
     if problems.is_empty() { Ok(inputs) } else { Err(problems) }
 }
 
-fn read(file: String) -> Result<Input, String> {
-    let name = if file == "-" { "stdin".into() } else { file.clone() };
-    let bytes = read_input(&file).map_err(|error| format!("{name}: {error}"))?;
+fn read(file: &str) -> Result<Input, String> {
+    let name = if file == "-" { "stdin" } else { file };
+    let bytes = read_input(file).map_err(|error| format!("{name}: {error}"))?;
     let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
-    Ok(Input { name, text })
+    Ok(Input { name: name.to_owned(), text })
 }
 
 /// The files that an argument means: itself, or the manifests directly in a directory, sorted.

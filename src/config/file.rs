@@ -46,10 +46,20 @@ pub(super) struct Datadog {
     pub(super) site: String,
     /// The name of the cluster: the agent's `DD_CLUSTER_NAME`. Where empty, the variable is left out.
     pub(super) cluster_name: Scalar,
-    /// Tags of everything the sidecars send, each `key:value`: the agent's `DD_TAGS`.
-    pub(super) tags: Vec<String>,
+    /// Tags of everything the sidecars send, each `key:value`: the agent's `DD_TAGS`. A text is a list divided by spaces.
+    pub(super) tags: Tags,
     /// Variables of every sidecar, under those of its profile.
     pub(super) env: Vec<EnvVar>,
+}
+
+/// Tags as people write them.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Tags {
+    /// `[team:a, cost:b]`
+    List(Vec<String>),
+    /// `team:a cost:b`
+    Text(String),
 }
 
 /// The Cluster Agent and its admission controller.
@@ -117,6 +127,16 @@ impl JsonSchema for Scalar {
     }
 }
 
+impl Tags {
+    /// Each tag for itself.
+    pub(super) fn to_list(&self) -> Vec<String> {
+        match self {
+            Self::List(tags) => tags.clone(),
+            Self::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+}
+
 impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
         Self(text.into())
@@ -131,7 +151,7 @@ impl Default for Datadog {
             api_key: Scalar::default(),
             site: "datadoghq.com".into(),
             cluster_name: Scalar::default(),
-            tags: Vec::new(),
+            tags: Tags::List(Vec::new()),
             env: Vec::new(),
         }
     }

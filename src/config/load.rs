@@ -27,7 +27,7 @@ const MAX_CLUSTER_NAME: usize = 80;
 /// assert_eq!(config.site, "datadoghq.eu");
 ///
 /// let problems = config::load("clusterAgent: {servicePort: 0}", "values.yaml").unwrap_err();
-/// assert_eq!(problems.to_string(), "values.yaml:1:30: clusterAgent.servicePort: must be from 1 to 65535, not 0");
+/// assert_eq!(problems.to_string(), "values.yaml:1:29: clusterAgent.servicePort: must be from 1 to 65535, not 0");
 /// ```
 pub fn load(text: &str, file: &str) -> Result<Config, Problems> {
     let mut report = Report::default();
@@ -75,8 +75,9 @@ fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
     let value = shape::check(root, text, schema::derived(), report);
     match serde_json::from_value::<File>(value) {
         Ok(file) => resolve(root, &file, report),
-        Err(error) => {
-            report.at(root.place, &Path::default(), error.to_string());
+        Err(_) => {
+            // The error is not printed: it could quote a value. Where problems are known already, they are the cause.
+            report.add(&Path::default(), "cannot be read, for a reason that was not foreseen");
             Config::default()
         }
     }
@@ -101,7 +102,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
         enabled: injection.enabled,
         site: site(&datadog.site, &built_in.site, report),
         cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
-        tags: datadog.tags.clone(),
+        tags: datadog.tags.to_list(),
         env: variables::resolve(&datadog.env, &Path::default().key("datadog").key("env"), report),
         cluster_agent: reach(cluster_agent, report),
         provider: injection.provider,
@@ -175,12 +176,9 @@ fn reach(agent: &file::ClusterAgent, report: &mut Report) -> Option<ClusterAgent
     if let Some(Err(wrong)) = namespace.as_deref().map(names::dns_label) {
         report.add(&path.key("serviceNamespace"), wrong);
     }
-    (agent.enabled && injection.cluster_agent_communication_enabled).then(|| ClusterAgent {
-        service,
-        namespace,
-        port: agent.service_port,
-        tls_verification: injection.cluster_agent_tls_verification.enabled,
-    })
+    let tls_verification = injection.cluster_agent_tls_verification.enabled;
+    let found = ClusterAgent { service, namespace, port: agent.service_port, tls_verification };
+    Some(found).filter(|_| agent.enabled && injection.cluster_agent_communication_enabled)
 }
 
 fn image(controller: &file::AdmissionController, at: &Path, built_in: &Image, report: &mut Report) -> Image {

@@ -3,8 +3,11 @@
 use super::tree::Place;
 use std::{collections::HashMap, fmt};
 
-/// More are counted, not printed.
+/// Further problems are counted, not printed.
 const MAX_PRINTED: usize = 100;
+
+/// Further problems are dropped.
+const MAX_KEPT: usize = 1000;
 
 /// Everything that is wrong with a file, in the order of the file; printed one line each as
 /// `FILE:LINE:COLUMN: KEY.PATH: MESSAGE`. No line holds the value of a variable or of a key that may be secret.
@@ -12,7 +15,7 @@ const MAX_PRINTED: usize = 100;
 pub struct Problems {
     /// The file's name as it was given.
     pub file: String,
-    /// At least one.
+    /// At least one, at most a thousand.
     pub list: Vec<Problem>,
 }
 
@@ -52,6 +55,7 @@ impl fmt::Display for Problems {
         }
         match self.list.len().saturating_sub(MAX_PRINTED) {
             0 => Ok(()),
+            _ if self.list.len() >= MAX_KEPT => write!(f, "\n{}: and many more", self.file),
             more => write!(f, "\n{}: and {more} more", self.file),
         }
     }
@@ -65,13 +69,17 @@ impl Report {
 
     /// Records a problem at a place.
     pub(super) fn at(&mut self, place: Place, path: &Path, message: impl Into<String>) {
+        if self.problems.len() >= MAX_KEPT {
+            return;
+        }
         let Place { line, column } = place;
         self.problems.push(Problem { line, column, path: path.0.clone(), message: message.into() });
     }
 
     /// Records a problem of the value of `path`, unless something is wrong there already: one mistake is told once.
     pub(super) fn add(&mut self, path: &Path, message: impl Into<String>) {
-        if !self.problems.iter().any(|problem| related(&problem.path, &path.0)) {
+        let full = self.problems.len() >= MAX_KEPT;
+        if !full && !self.problems.iter().any(|problem| related(&problem.path, &path.0)) {
             self.at(self.place(path), path, message);
         }
     }

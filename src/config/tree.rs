@@ -7,14 +7,16 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use serde_saphyr::{DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned};
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned, budget::BudgetBreach,
+};
 use std::{fmt, ops::Range};
 
 /// Larger files are refused: a ConfigMap holds a mebibyte.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Deeper nesting is refused; the deepest key of the file's shape is at fourteen.
-const MAX_DEPTH: usize = 64;
+/// Deeper nesting is refused; a key of the file is at most eleven deep.
+const MAX_DEPTH: usize = 32;
 
 /// Larger trees are refused, aliases expanded.
 const MAX_EVENTS: usize = 200_000;
@@ -25,6 +27,9 @@ pub(super) struct Place {
     pub(super) line: u64,
     pub(super) column: u64,
 }
+
+/// The beginning of a file.
+const START: Place = Place { line: 1, column: 1 };
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -62,7 +67,7 @@ pub(super) struct Unreadable {
 
 /// Reads a file of one document; an empty one is null.
 pub(super) fn parse(source: &str) -> Result<Node, Unreadable> {
-    let refuse = |message: &str| Unreadable { place: Place { line: 1, column: 1 }, message: message.into() };
+    let refuse = |message: &str| Unreadable { place: START, message: message.into() };
     if source.len() > MAX_BYTES {
         return Err(refuse("the file is larger than 1 MiB"));
     }
@@ -97,7 +102,7 @@ pub(super) fn parse(source: &str) -> Result<Node, Unreadable> {
 impl Node {
     /// A null that stands in for what is not there.
     pub(super) fn nothing() -> Self {
-        Self { place: Place { line: 1, column: 1 }, kind: Kind::Null, span: None }
+        Self { place: START, kind: Kind::Null, span: None }
     }
 
     /// The value's own text in the file, where it is a plain scalar.
@@ -224,20 +229,28 @@ fn place(location: Location) -> Place {
     Place { line: location.line(), column: location.column() }
 }
 
-/// The parser's error in one line, without the place, which is told apart.
+/// The parser's error in one line, without the places, which are told apart.
 fn unreadable(error: &Error) -> Unreadable {
     let error = error.without_snippet();
-    let place = error.location().map_or(Place { line: 1, column: 1 }, place);
-    let message = match error {
+    Unreadable { place: error.location().map_or(START, place), message: message(error) }
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::AliasError { error, .. } => message(error.without_snippet()),
         Error::NullIntoString { .. } => "a key is empty".into(),
         Error::Unexpected { expected: "string scalar", .. } => {
             "a key must be text (a template, `{{ … }}`, must be filled in first)".into()
         }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("nested deeper than {MAX_DEPTH} levels")
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
+            "too large, its aliases expanded".into()
+        }
         other => {
             let text = other.to_string();
-            let suffix = format!(" at line {}, column {}", place.line, place.column);
-            text.strip_suffix(&suffix).unwrap_or(&text).to_owned()
+            text.split(" at line ").next().unwrap_or(&text).to_owned()
         }
-    };
-    Unreadable { place, message }
+    }
 }

@@ -3,17 +3,21 @@
 //! Beyond scalars (see `scalar`): keys that are no text become text, `<<` merges where it stands (keys before it are
 //! overwritten, keys after it overwrite), the last of equal keys counts, unknown tags are ignored.
 
-use super::{Fault, MAX_DEPTH, mend::mend, scalar, scalar::Scalar};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
-use serde_json::{Map, Number, Value};
+use super::{
+    Fault, MAX_DEPTH,
+    mend::mend,
+    scalar::{self, Scalar},
+    value::{Read, TAGS, fault, number, scalar_value},
+};
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
+use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::HashMap};
 
 /// What the aliases of a document may repeat, in bytes of text and [`NODE`] for each value.
 const MAX_REPEATED: usize = 64 << 20;
 
 /// How many places of a document are put right.
-const MAX_MENDED: usize = 256;
+const MAX_MENDED: usize = 100;
 
 /// What a value costs besides its text.
 const NODE: usize = 64;
@@ -219,72 +223,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A scalar as read: text, or what a plain scalar means.
-enum Read {
-    Text(String),
-    Plain(Scalar),
-}
-
-fn scalar_value(
-    text: Cow<'_, str>,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-    span: Span,
-) -> Result<Read, Fault> {
-    let plain = |text: Cow<'_, str>| match scalar::resolve(&text) {
-        Scalar::Text => Read::Text(text.into_owned()),
-        scalar => Read::Plain(scalar),
-    };
-    let Some(tag) = tag else {
-        return Ok(if style == ScalarStyle::Plain { plain(text) } else { Read::Text(text.into_owned()) });
-    };
-    let kind = tag.core_suffix().unwrap_or("");
-    let fits = |read: &Read| match read {
-        Read::Plain(Scalar::Bool(_)) => kind == "bool",
-        Read::Plain(Scalar::Int(_) | Scalar::Large(_)) => matches!(kind, "int" | "float"),
-        Read::Plain(Scalar::Float(_)) => kind == "float",
-        Read::Plain(Scalar::Null) => kind == "null",
-        _ => false,
-    };
-    match kind {
-        "bool" | "int" | "float" | "null" => {
-            let shown: String = text.chars().take(20).collect();
-            Some(plain(text))
-                .filter(fits)
-                .ok_or_else(|| fault(span.start, format!("cannot decode `{shown}` as a !!{kind}")))
-        }
-        "binary" => {
-            let data = STANDARD.decode(text.replace(['\r', '\n'], ""));
-            let data = data.map_err(|_| fault(span.start, "!!binary value contains invalid base64 data"))?;
-            Ok(Read::Text(String::from_utf8_lossy(&data).into_owned()))
-        }
-        _ => Ok(Read::Text(text.into_owned())),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked by the range")]
-fn number(read: Read, span: Span) -> Result<Value, Fault> {
-    Ok(match read {
-        Read::Text(text) => Value::String(text),
-        Read::Plain(Scalar::Null | Scalar::Text) => Value::Null,
-        Read::Plain(Scalar::Bool(value)) => value.into(),
-        Read::Plain(Scalar::Int(value)) => value.into(),
-        Read::Plain(Scalar::Large(value)) => value.into(),
-        // `1e3` reaches the API server as 1000.
-        Read::Plain(Scalar::Float(value)) if value.fract() == 0.0 && value.abs() < i64::MAX as f64 => {
-            (value as i64).into()
-        }
-        Read::Plain(Scalar::Float(value)) => match Number::from_f64(value) {
-            Some(number) => Value::Number(number),
-            None => return Err(fault(span.start, "JSON has no infinity and no NaN")),
-        },
-    })
-}
-
 fn is_merge(event: &Event<'_>) -> bool {
     matches!(event, Event::Scalar(text, style, _, tag) if text == "<<" && match tag {
         None => *style == ScalarStyle::Plain,
-        Some(tag) => tag.is_yaml_core_schema_tag("merge"),
+        Some(tag) => tag.suffix_in_namespace(TAGS).as_deref() == Some("merge"),
     })
 }
 
@@ -311,8 +253,4 @@ fn cost(value: &Value) -> usize {
         Value::Object(map) => map.iter().map(|(key, value)| key.len() + cost(value)).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
-}
-
-fn fault(at: Marker, message: impl Into<String>) -> Fault {
-    Fault { document: 0, line: at.line().max(1), column: at.col() + 1, message: message.into() }
 }

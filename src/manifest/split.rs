@@ -46,7 +46,7 @@ pub(super) fn chunks(text: &str) -> Vec<Chunk<'_>> {
     for (offset, line) in lines(text) {
         number += 1;
         let separator = is_separator(line);
-        if offset > 0 && (closed || (separator && !(directives && !content))) {
+        if offset > 0 && (closed || (separator && (content || !directives))) {
             starts.push((offset, number));
             (directives, content) = (false, false);
         }

@@ -6,9 +6,12 @@
 #   Go module proxy, into ${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/datadog-sidecar-injector/control-plane}; what is
 #   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches.
 set -euo pipefail
-. "$(dirname "$0")/versions.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/versions.env"
+cache=${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/datadog-sidecar-injector/control-plane}
+built=$cache/$KUBERNETES_VERSION-etcd-$ETCD_VERSION
 
-export CGO_ENABLED=0 GOFLAGS=-mod=mod GOWORK=off
+export CGO_ENABLED=0 GOFLAGS="-mod=mod -buildvcs=false" GOWORK=off
 binaries=(etcd kube-apiserver kube-controller-manager)
 small="-s -w"
 work=
@@ -30,9 +33,10 @@ etcd_module() {
 }
 
 kubernetes_module() {
-    local theirs staging
+    local downloaded theirs staging
     module kubernetes
-    theirs=$(GOFLAGS='' go mod download -json "k8s.io/kubernetes@v$KUBERNETES_VERSION" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
+    downloaded=$(GOFLAGS='' go mod download -json "k8s.io/kubernetes@v$KUBERNETES_VERSION") || { echo "$downloaded"; return 1; }
+    theirs=$(sed -n 's/.*"GoMod": "\(.*\)".*/\1/p' <<<"$downloaded")
     # The main module decides on the language version and Go's compatibility switches: those of the release.
     go mod edit -go="$(sed -n 's/^go //p' "$theirs")" -godebug="$(sed -n 's/^godebug //p' "$theirs")"
     go mod edit -require="k8s.io/kubernetes@v$KUBERNETES_VERSION"

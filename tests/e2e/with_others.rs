@@ -10,14 +10,8 @@ const APP: &str =
 #[tokio::test]
 async fn a_container_added_after_ours_is_completed_in_the_second_round() {
     let (scene, injector) = Scene::serving("late", "").await;
-    other_webhook::serve(&scene, "zz-late", |pod| {
-        let late = json!({"name": "late", "image": "late"});
-        let there = pods::names(pod, "containers").contains(&"late");
-        if there {
-            Vec::new()
-        } else {
-            vec![json!({"op": "add", "path": "/spec/containers/-", "value": late})]
-        }
+    other_webhook::serve(&scene, "zz-late", |_| {
+        vec![json!({"op": "add", "path": "/spec/containers/-", "value": {"name": "late", "image": "late"}})]
     })
     .await;
 
@@ -52,20 +46,25 @@ async fn two_configurations_that_call_us_add_one_sidecar() {
     assert_eq!(pods::names(&injected.pod, "containers"), ["app", pods::SIDECAR]);
 }
 
+// A webhook that comes after ours and asks to be called again puts back in the second round what we took out in it: that is for
+// the one who installs both to switch off.
 #[tokio::test]
-async fn volumes_of_datadogs_own_webhook_that_fargate_refuses_are_removed_even_when_it_comes_later() {
-    let (scene, _injector) = Scene::serving("csi", "").await;
-    other_webhook::serve(&scene, "zz-datadog-webhook", |pod| {
-        if pods::names(pod, "volumes").contains(&"datadog") || !pod["metadata"]["labels"].is_object() {
-            return Vec::new();
-        }
-        let volume =
-            json!({"name": "datadog", "hostPath": {"path": "/var/run/datadog", "type": "DirectoryOrCreate"}});
-        vec![json!({"op": "add", "path": "/spec/volumes/-", "value": volume})]
-    })
-    .await;
-    let pod = scene.try_pod(&yaml(APP)).await.created();
-    assert_eq!(pods::sidecars(&pod), 1);
-    assert!(!pods::names(&pod, "volumes").contains(&"datadog"), "{pod:#}");
-    assert!(pods::names(&pod, "volumes").contains(&"ddsockets"));
+async fn volumes_of_datadogs_own_webhook_that_fargate_refuses_are_removed_whenever_it_comes() {
+    for (name, first) in [("volumes-before", true), ("volumes-after", false)] {
+        let (scene, _injector) = Scene::serving(name, "").await;
+        let configuration = format!("{}-{name}", if first { "a-datadog-webhook" } else { "datadog-webhook" });
+        other_webhook::serve(&scene, &configuration, |pod| {
+            let volume = json!({"name": "datadog", "hostPath": {"path": "/var/run/datadog", "type": "DirectoryOrCreate"}});
+            let mount = json!({"name": "datadog", "mountPath": "/var/run/datadog"});
+            let mounts = pod["spec"]["containers"].as_array().unwrap().iter().enumerate().map(|(index, _)| {
+                json!({"op": "add", "path": format!("/spec/containers/{index}/volumeMounts/-"), "value": mount})
+            });
+            std::iter::once(json!({"op": "add", "path": "/spec/volumes/-", "value": volume})).chain(mounts).collect()
+        })
+        .await;
+        let pod = scene.try_pod(&yaml(APP)).await.created();
+        assert_eq!(pods::sidecars(&pod), 1);
+        assert!(!pod.to_string().contains("hostPath"), "{pod:#}");
+        assert_eq!(pods::mount(pods::container(&pod, "app"), "ddsockets"), Some("/var/run/datadog"));
+    }
 }

@@ -8,7 +8,13 @@
     unreachable_pub
 )]
 
+mod config;
 mod corpus;
+mod docs;
 mod golden;
+mod inject;
 mod laws;
+mod manifest;
 mod properties;
+mod purity;
+mod server;

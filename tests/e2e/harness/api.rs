@@ -43,6 +43,11 @@ impl Api {
         self.0.request_text(request).await.is_ok()
     }
 
+    /// The minor version of the server, such as 35.
+    pub async fn minor(&self) -> String {
+        self.0.apiserver_version().await.unwrap().minor
+    }
+
     /// `kubectl create`.
     pub async fn create(&self, object: &Value) -> Reply {
         self.send(Method::POST, &collection(object), "application/json", object).await

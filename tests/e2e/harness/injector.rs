@@ -141,6 +141,12 @@ impl Injector {
     }
 }
 
+impl Drop for Injector {
+    fn drop(&mut self) {
+        self.process.kill();
+    }
+}
+
 /// A webhook on the creation of pods in the namespaces of a scene.
 pub fn webhook(name: &str, scene: &str, client_config: &Value) -> Value {
     json!({

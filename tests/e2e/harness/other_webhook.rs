@@ -19,7 +19,8 @@ use tokio_rustls::{
 /// What another webhook does to a pod: JSON Patch operations, none to leave it.
 pub type Mutation = fn(pod: &Value) -> Vec<Value>;
 
-/// Serves a webhook for the pods of a scene until the test ends, registers it under this name and waits until it is called.
+/// Serves a webhook for the pods of a scene until the test ends, registers it under this name and waits until it is called. It
+/// is called once for a pod, whatever others change later.
 pub async fn serve(scene: &Scene, name: &str, mutation: Mutation) {
     let authority = &scene.cluster.authority;
     let pair = authority.server(&["127.0.0.1"]);
@@ -46,7 +47,9 @@ pub async fn serve(scene: &Scene, name: &str, mutation: Mutation) {
         }
     });
     let client_config = json!({"caBundle": STANDARD.encode(authority.pem()), "url": url});
-    scene.register(&webhook(name, scene.name, &client_config)).await;
+    let mut webhook = webhook(name, scene.name, &client_config);
+    webhook["webhooks"][0]["reinvocationPolicy"] = "Never".into();
+    scene.register(&webhook).await;
 }
 
 async fn answer(

@@ -39,9 +39,14 @@ pub fn mount<'a>(container: &'a Value, volume: &str) -> Option<&'a str> {
 /// anywhere, the others stand in their order; a comma list of volumes may have got ours.
 #[track_caller]
 pub fn assert_kept(before: &Value, after: &Value) {
-    if let Err(pointer) = kept(&settled(before), &settled(after)) {
+    if let Some(pointer) = lost(before, after) {
         panic!("{pointer} was lost or changed:\nbefore: {before:#}\nafter: {after:#}");
     }
+}
+
+/// The JSON pointer that [`assert_kept`] panics with.
+pub fn lost(before: &Value, after: &Value) -> Option<String> {
+    kept(&settled(before), &settled(after)).err()
 }
 
 fn all(pod: &Value) -> impl Iterator<Item = &Value> {

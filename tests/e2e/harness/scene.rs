@@ -12,8 +12,20 @@ use serde_json::{Value, json};
 /// The label of the namespaces that a scene's webhook sees.
 pub const SCENE: &str = "e2e/scene";
 
-const PROBE: &str =
-    "{apiVersion: v1, kind: Pod, metadata: {name: probe}, spec: {containers: [{name: probe, image: probe}]}}";
+/// The one thing that is extended, not added.
+const SAFE_TO_EVICT: &str =
+    "/metadata/annotations/cluster-autoscaler.kubernetes.io~1safe-to-evict-local-volumes";
+
+/// A pod that every namespace admits.
+const PROBE: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: probe}
+spec:
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  containers:
+    - {name: probe, image: probe, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
+";
 
 /// A test's own part of the cluster.
 pub struct Scene {
@@ -114,7 +126,7 @@ impl Scene {
         let mut calls = self.calls(&pod).into_iter().filter(|call| call.mutated);
         let first = calls.next().expect("a call that changed the pod");
         assert_eq!((first.round, calls.next()), (0, None), "one answer does it all");
-        let added = |operation: &Value| operation["op"] == "add" || operation["op"] == "test";
+        let added = |operation: &Value| operation["op"] == "add" || operation["path"] == SAFE_TO_EVICT;
         assert!(first.patch.iter().all(added), "{:?}", first.patch);
         Injected { pod, warnings }
     }

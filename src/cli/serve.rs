@@ -1,0 +1,290 @@
+//! `serve`: the admission webhook.
+
+use super::Exit;
+use crate::{
+    admin::Check,
+    certs::{Served, files, self_signed},
+    cluster, config,
+    in_force::Store,
+    metrics::Metrics,
+    reload,
+    rules::Setting,
+    server::{self, Admission, Limits, Parts, Running, Timeouts},
+    shutdown::{Signals, Tasks},
+    telemetry,
+};
+use anyhow::Context;
+use clap::Args;
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+/// A review takes some ten microseconds: more threads only cost memory.
+const WORKERS: usize = 2;
+
+/// The admission webhook: answers the API server's reviews over TLS.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Configuration file, in the shape of Datadog's chart values; read again when it changes. Without it the defaults are
+    /// in force.
+    #[arg(long, env, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
+    #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
+    kubernetes_version: Option<u32>,
+
+    /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog")]
+    own_namespace: String,
+
+    /// How long to go on answering after SIGTERM, so that endpoints can be updated [default: 10s; 0 with --self-signed].
+    #[arg(long, env, value_name = "DURATION", value_parser = duration)]
+    drain_delay: Option<Duration>,
+
+    /// Where reviews are taken, over TLS.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443")]
+    bind: SocketAddr,
+
+    /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080")]
+    admin_bind: SocketAddr,
+
+    #[command(flatten)]
+    certificates: Certificates,
+
+    /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
+    #[arg(long, env, value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Certificates {
+    /// Directory with tls.crt and tls.key, read again when they change.
+    #[arg(long, env, value_name = "DIR")]
+    cert_dir: Option<PathBuf>,
+
+    /// Make a CA and a certificate for localhost, and write the CA's certificate to ca.crt in this directory.
+    #[arg(long, env, value_name = "DIR")]
+    self_signed: Option<PathBuf>,
+}
+
+/// Serves until a signal comes, and then ends in order; a second signal ends it at once.
+pub(super) fn run(arguments: &Serve) -> anyhow::Result<Exit> {
+    telemetry::init(&arguments.log_level)?;
+    // Whoever installed one before us keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let served = runtime.block_on(arguments.serve());
+    // Does not wait for a read that hangs.
+    runtime.shutdown_background();
+    served
+}
+
+impl Serve {
+    async fn serve(&self) -> anyhow::Result<Exit> {
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
+        let mut running = self.start().await?;
+        tokio::select! {
+            _ = signals.next() => {}
+            task = running.broken() => anyhow::bail!("the task {task:?} ended, which must not happen"),
+        }
+        tokio::select! {
+            biased;
+            () = running.drain() => Ok(Exit::Done),
+            second = signals.next() => Ok(Exit::Signalled(second)),
+        }
+    }
+
+    async fn start(&self) -> anyhow::Result<Running> {
+        let Self {
+            config,
+            kubernetes_version,
+            own_namespace,
+            drain_delay,
+            bind,
+            admin_bind,
+            certificates,
+            log_level: _,
+        } = self;
+        let local = certificates.self_signed.is_some();
+        let (file, config) = match config {
+            Some(path) => {
+                let (file, config) = reload::File::open(path)?;
+                (Some(file), config)
+            }
+            None => (None, config::load("", "the defaults")?),
+        };
+        reload::tell(&config.notices);
+
+        let timeouts = Timeouts::default();
+        let drain_delay = drain_delay.unwrap_or(if local { Duration::ZERO } else { timeouts.drain_delay });
+        let timeouts = Timeouts { drain_delay, ..timeouts };
+        let bound =
+            server::Args { bind: *bind, admin_bind: *admin_bind, limits: Limits::default(), timeouts }
+                .bind()
+                .await?;
+
+        let metrics = Arc::new(Metrics::new());
+        metrics.config.succeeded();
+        let setting = Setting {
+            own_namespace: own_namespace.clone(),
+            kubernetes_minor: kubernetes_version.unwrap_or_else(cluster::version::pinned),
+            offline: false,
+        };
+        let rules = Arc::new(Store::new(config, setting, metrics.clone()));
+        let mut tasks = Tasks::default();
+        if let Some(file) = file {
+            let (rules, metrics) = (rules.clone(), metrics.clone());
+            tasks.spawn("configuration", |stop| reload::watch(file, reload::EVERY, rules, metrics, stop));
+        }
+        let served = Arc::new(Served::new(metrics.clone()));
+        let ca = certificates.start(&served, &metrics, &mut tasks)?;
+        let namespaces = Arc::new(cluster::namespaces::Known::default());
+        let checks = watch_cluster(kubernetes_version.is_some(), &rules, &namespaces, &mut tasks).await?;
+
+        let (address, admin_address) = (bound.address()?, bound.admin_address()?);
+        let running = bound.run(
+            Parts {
+                reviewer: Admission,
+                rules,
+                namespaces: namespaces.labels.clone(),
+                certificates: served,
+                checks,
+                metrics,
+            },
+            tasks,
+        )?;
+        tracing::info!(%address, %admin_address, version = env!("CARGO_PKG_VERSION"), "Listening");
+        if std::io::stderr().is_terminal() {
+            greet(address, admin_address, ca.as_deref());
+        }
+        Ok(running)
+    }
+}
+
+impl Certificates {
+    /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
+    fn start(
+        &self,
+        served: &Arc<Served>,
+        metrics: &Arc<Metrics>,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Option<PathBuf>> {
+        let now = SystemTime::now();
+        if let Some(directory) = &self.self_signed {
+            let made = self_signed::create(directory, now)?;
+            served.install(made.pair);
+            return Ok(Some(made.ca_file));
+        }
+        if let Some(directory) = &self.cert_dir {
+            let mut files = files::Files::new(directory.clone(), served.clone(), metrics.clone());
+            // Before the first handshake, so that a good pair serves it.
+            files.poll(now);
+            tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));
+        }
+        Ok(None)
+    }
+}
+
+/// Starts what is learnt from the API server, where there is one. Returns what must be known to be ready.
+async fn watch_cluster(
+    version_given: bool,
+    rules: &Arc<Store>,
+    namespaces: &Arc<cluster::namespaces::Known>,
+    tasks: &mut Tasks,
+) -> anyhow::Result<Vec<Check>> {
+    if !cluster::is_there() {
+        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
+        return Ok(Vec::new());
+    }
+    let client = cluster::connect().await.context("cannot use the cluster's configuration")?;
+    let mut checks = Vec::new();
+    if !version_given {
+        let known = Arc::new(AtomicBool::new(false));
+        let (client, rules, told) = (client.clone(), rules.clone(), known.clone());
+        tasks.spawn("version", |stop| {
+            cluster::version::watch(client, rules, told, cluster::version::EVERY, stop)
+        });
+        checks.push(Check::new("version", move || {
+            if known.load(Ordering::Relaxed) {
+                Ok(())
+            } else {
+                Err("the API server has not told its own".into())
+            }
+        }));
+    }
+    let known = namespaces.clone();
+    tasks.spawn("namespaces", |stop| cluster::namespaces::watch(client, known, stop));
+    let (known, rules) = (namespaces.clone(), rules.clone());
+    checks.push(Check::new("namespaces", move || {
+        if rules.load().rules.needs_namespace_labels() && !known.is_synced() {
+            return Err("their labels, which a selector asks for, are not known yet".into());
+        }
+        Ok(())
+    }));
+    Ok(checks)
+}
+
+/// For a person at a terminal.
+fn greet(address: SocketAddr, admin_address: SocketAddr, ca: Option<&std::path::Path>) {
+    let (port, admin) = (address.port(), admin_address.port());
+    let mut text = format!(
+        "Reviews: https://localhost:{port}{}. Admin pages: http://localhost:{admin}/readyz.",
+        server::PATH
+    );
+    if let Some(ca) = ca {
+        let ca = ca.display();
+        text += &format!(" The CA to trust: {ca}; for a caBundle: base64 -w0 {ca}");
+    }
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Some runtimes allow 1024 open files unless one asks for more, as Go programs do by themselves.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        tracing::debug!(?current, ?maximum, ok = raised.is_ok(), "Raised the limit of open files");
+    }
+}
+
+/// `10s`, `500ms`, `2m`, or seconds without a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let bad = || format!("{text:?} is not a duration such as 10s, 500ms or 2m");
+    let number: u32 = number.parse().map_err(|_| bad())?;
+    match unit {
+        "" | "s" => Ok(Duration::from_secs(number.into())),
+        "ms" => Ok(Duration::from_millis(number.into())),
+        "m" => Ok(Duration::from_secs(60 * u64::from(number))),
+        _ => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "-1s", "1.5s", "10h", "99999999999s"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The servers: reviews over TLS, and the admin pages. `Args` → `Bound` → `Running`.
+
+mod accept;
+mod body;
+pub(crate) mod connection;
+mod limits;
+mod pace;
+pub(crate) mod refuse;
+mod review;
+mod tls;
+
+pub use limits::{Limits, Timeouts};
+pub use review::{Admission, PATH, Reviewer};
+
+use crate::{
+    admin::{Admin, Check},
+    certs::Served,
+    decisions::Decisions,
+    in_force::Store,
+    metrics::{HandshakeFailure, Metrics},
+    rules::Namespaces,
+    shutdown::Tasks,
+};
+use accept::Acceptor;
+use arc_swap::ArcSwap;
+use connection::{Protocol, Shared};
+use limits::Budget;
+use review::Reviews;
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long tasks may take to end once they are told to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Admin connections at once. It serves a kubelet, a scraper and a person.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Where to listen, and within which bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Args {
+    /// Reviews, over TLS.
+    pub bind: SocketAddr,
+    /// Admin pages, plain HTTP.
+    pub admin_bind: SocketAddr,
+    /// How much at once.
+    pub limits: Limits,
+    /// How long.
+    pub timeouts: Timeouts,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Both addresses are ours; nothing is answered yet.
+#[derive(Debug)]
+pub struct Bound {
+    args: Args,
+    reviews: TcpListener,
+    admin: TcpListener,
+}
+
+/// What the servers answer with.
+#[derive(Debug)]
+pub struct Parts<R> {
+    /// Decides reviews.
+    pub reviewer: R,
+    /// The configuration in force.
+    pub rules: Arc<Store>,
+    /// The labels of namespaces.
+    pub namespaces: Arc<ArcSwap<Namespaces>>,
+    /// The certificate.
+    pub certificates: Arc<Served>,
+    /// What else must be so to be ready.
+    pub checks: Vec<Check>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The servers answer.
+#[derive(Debug)]
+pub struct Running {
+    tasks: Tasks,
+    draining: Arc<AtomicBool>,
+    shared: Shared,
+    admin: Shared,
+}
+
+impl Args {
+    /// Takes both addresses, so that a server that cannot listen fails before anything has started.
+    pub async fn bind(self) -> Result<Bound, BindError> {
+        let reviews = listen(self.bind).await?;
+        let admin = listen(self.admin_bind).await?;
+        Ok(Bound { args: self, reviews, admin })
+    }
+}
+
+impl Bound {
+    /// Where reviews are taken.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.reviews.local_addr()
+    }
+
+    /// Where the admin pages are.
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+
+    /// Starts answering. `tasks` are those that keep the parts up to date; the servers' own join them.
+    pub fn run<R: Reviewer>(self, parts: Parts<R>, mut tasks: Tasks) -> Result<Running, rustls::Error> {
+        let Self { args: Args { bind: _, admin_bind: _, limits, timeouts }, reviews, admin } = self;
+        let Parts { reviewer, rules, namespaces, certificates, checks, metrics } = parts;
+        let decisions = Arc::new(Decisions::default());
+        let draining = Arc::new(AtomicBool::new(false));
+        let shared =
+            |timeouts| Shared { timeouts, closing: CancellationToken::new(), tasks: TaskTracker::new() };
+        let (shared, admin_shared) = (shared(timeouts), shared(timeouts));
+
+        let pages = Arc::new(Admin {
+            rules: rules.clone(),
+            certificates: certificates.clone(),
+            checks,
+            metrics: metrics.clone(),
+            decisions: decisions.clone(),
+            draining: draining.clone(),
+        });
+        let tls = TlsAcceptor::from(Arc::new(tls::config(certificates)?));
+        let reviews_server = Arc::new(ReviewServer {
+            handler: Arc::new(Reviews {
+                reviewer,
+                rules,
+                namespaces,
+                metrics: metrics.clone(),
+                decisions,
+                limits,
+                timeouts,
+                in_flight: Budget::new(limits.reviews),
+                bodies: Budget::new(limits.bodies),
+                tasks: shared.tasks.clone(),
+            }),
+            tls,
+            metrics,
+            connections: Budget::new(limits.connections),
+            overflow: Budget::new(limits.overflow),
+            shared: shared.clone(),
+        });
+        let acceptor = Acceptor::new(reviews, shared.closing.clone());
+        let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+        tasks.spawn("reviews", |_| reviews_server.accept(acceptor, handshakes));
+        let acceptor = Acceptor::new(admin, admin_shared.closing.clone());
+        tasks.spawn("admin", |_| accept_admin(acceptor, pages, admin_shared.clone()));
+        Ok(Running { tasks, draining, shared, admin: admin_shared })
+    }
+}
+
+impl Running {
+    /// Waits until a task ends that should not, and says which.
+    pub async fn broken(&mut self) -> &'static str {
+        self.tasks.ended().await
+    }
+
+    /// Ends everything in order: not ready, endpoints learn of it, no new connections, what is in flight is answered.
+    pub async fn drain(self) {
+        let Self { tasks, draining, shared, admin } = self;
+        let Timeouts { drain_delay, finish, .. } = shared.timeouts;
+        draining.store(true, Ordering::Relaxed);
+        tracing::info!(delay = ?drain_delay, "Draining");
+        tokio::time::sleep(drain_delay).await;
+        shared.closing.cancel();
+        shared.tasks.close();
+        if tokio::time::timeout(finish, shared.tasks.wait()).await.is_err() {
+            tracing::warn!(left = shared.tasks.len(), "Connections did not end in time");
+        }
+        admin.closing.cancel();
+        tasks.stop(PATIENCE).await;
+        tracing::info!("Drained");
+    }
+}
+
+struct ReviewServer<R> {
+    handler: Arc<Reviews<R>>,
+    tls: TlsAcceptor,
+    metrics: Arc<Metrics>,
+    connections: Budget,
+    overflow: Budget,
+    shared: Shared,
+}
+
+impl<R: Reviewer> ReviewServer<R> {
+    async fn accept(self: Arc<Self>, acceptor: Acceptor, handshakes: Arc<Semaphore>) {
+        // Keeps "all connections have ended" from being true while some are still in the queue.
+        let _accepting = self.shared.tasks.token();
+        // The semaphore is never closed.
+        while let Ok(handshake) = handshakes.clone().acquire_owned().await {
+            let Some((stream, _)) = acceptor.next().await else { break };
+            self.shared.tasks.spawn(self.clone().connection(stream, handshake));
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, handshake: OwnedSemaphorePermit) {
+        let accepted = tokio::time::timeout(self.shared.timeouts.handshake, self.tls.accept(stream)).await;
+        drop(handshake);
+        let stream = match accepted {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                // rustls' errors come as invalid data; other kinds are the socket's.
+                let tls = error.kind() == io::ErrorKind::InvalidData;
+                return self.failed(if tls { HandshakeFailure::Tls } else { HandshakeFailure::Io }, error);
+            }
+            Err(elapsed) => return self.failed(HandshakeFailure::Timeout, elapsed),
+        };
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        if let Some(_claim) = self.connections.claim(1) {
+            let open = self.metrics.connections.clone();
+            open.inc();
+            let _open = Defer(|| {
+                open.dec();
+            });
+            connection::serve(stream, protocol, self.handler.clone(), &self.shared).await;
+        } else {
+            self.metrics.connections_refused.inc();
+            let Some(_claim) = self.overflow.claim(1) else { return };
+            let timeouts = Timeouts { idle: self.shared.timeouts.head, ..self.shared.timeouts };
+            let shared = Shared { timeouts, ..self.shared.clone() };
+            connection::serve(stream, protocol, Arc::new(refuse::Busy), &shared).await;
+        }
+    }
+
+    fn failed(&self, failure: HandshakeFailure, error: impl std::fmt::Display) {
+        self.metrics.count_handshake(failure);
+        tracing::debug!(reason = failure.label(), %error, "A TLS handshake failed");
+    }
+}
+
+async fn accept_admin(acceptor: Acceptor, pages: Arc<Admin>, shared: Shared) {
+    let connections = Budget::new(ADMIN_CONNECTIONS);
+    while let Some((stream, peer)) = acceptor.next().await {
+        // Beyond the limit the connection is closed at once: whoever asks here asks again.
+        let Some(claim) = connections.claim(1) else { continue };
+        let (handler, of) = (Arc::new(pages.for_peer(peer)), shared.clone());
+        shared.tasks.spawn(async move {
+            connection::serve(stream, Protocol::Http1, handler, &of).await;
+            drop(claim);
+        });
+    }
+}
+
+/// Listens; where the machine has no IPv6, `[::]` means all addresses of IPv4.
+async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let listened = match TcpListener::bind(address).await {
+        Err(error) if address.is_ipv6() && address.ip().is_unspecified() && lacks_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        other => other,
+    };
+    listened.map_err(|source| BindError { address, source })
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
+}
+
+/// Does something at the end, whatever the end.
+struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,62 @@
+//! Reading the body of a request, within bounds.
+
+use super::{
+    limits::{Budget, Claim},
+    refuse::Refused,
+};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+/// What is reserved at once for a body that says how long it is. A claim is no proof: the rest is reserved as it arrives.
+const RESERVED: usize = 1 << 20;
+
+/// A body, and its part of the bytes in flight.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    _claim: Claim,
+}
+
+/// Reads all of it, up to `limit` bytes. One that arrives in one piece is not copied.
+pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> Result<Whole, Refused> {
+    let mut claim = budget.claim(0).ok_or(Refused::Overloaded)?;
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| unreadable(&error))?.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            return Err(Refused::TooLarge(limit));
+        }
+        if !claim.grow(data.len()) {
+            return Err(Refused::Overloaded);
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            let rest = body.size_hint().lower().min(RESERVED as u64) as usize;
+            joined.reserve(length + rest);
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(Whole { bytes: if joined.is_empty() { first } else { joined.freeze() }, _claim: claim })
+}
+
+/// Reads what is left and drops it, up to `limit` bytes; whether that was all.
+pub(super) async fn discard(body: &mut Incoming, limit: usize) -> bool {
+    let mut left = limit;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        let Some(less) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return false };
+        left = less;
+    }
+    true
+}
+
+fn unreadable(error: &hyper::Error) -> Refused {
+    Refused::BadRequest(format!("the body could not be read: {error}"))
+}

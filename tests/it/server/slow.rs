@@ -1,0 +1,125 @@
+//! Clients that take their time.
+
+use super::harness::{Client, PATIENCE, Server, Setup, body};
+use datadog_sidecar_injector::server::Admission;
+use std::time::{Duration, Instant};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+async fn server() -> Server {
+    Setup::of(Admission).start().await
+}
+
+const HEAD: &[u8] = b"POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+
+/// Sends a byte every so often until the server has had enough.
+async fn trickle(client: &mut Client, bytes: &[u8]) {
+    let (mut read, mut write) = tokio::io::split(&mut client.stream);
+    let send = async {
+        use tokio::io::AsyncWriteExt;
+        for byte in bytes.iter().cycle() {
+            if write.write_all(&[*byte]).await.is_err() || write.flush().await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let receive = async {
+        let mut rest = [0; 1024];
+        while read.read(&mut rest).await.is_ok_and(|n| n > 0) {}
+    };
+    let either = async {
+        tokio::select! {
+            () = send => {}
+            () = receive => {}
+        }
+    };
+    tokio::time::timeout(PATIENCE, either).await.expect("the server keeps the connection");
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let server = server().await;
+    let mut client = server.client().await;
+    let start = Instant::now();
+    trickle(&mut client, b"X").await;
+    assert!(start.elapsed() >= Duration::from_millis(290), "not before its time: {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "more bytes brought more time: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn so_is_a_later_head_on_a_connection_that_is_kept() {
+    let server = server().await;
+    let mut client = server.client().await;
+    assert_eq!(client.post(&body("1")).await.unwrap().status, 200);
+    client.send(&HEAD[..20]).await.unwrap();
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn a_connection_between_requests_is_kept_for_longer_than_a_head() {
+    let server = server().await;
+    let mut kept = server.client().await;
+    assert_eq!(kept.post(&body("1")).await.unwrap().status, 200);
+    let mut unused = server.client().await;
+    // Twice the time of a head passes on connections that show it.
+    for _ in 0..2 {
+        let mut clock = server.client().await;
+        clock.send(&HEAD[..20]).await.unwrap();
+        clock.closed().await;
+    }
+    assert_eq!(kept.post(&body("2")).await.unwrap().status, 200);
+    assert_eq!(unused.post(&body("3")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_ends_at_last() {
+    let mut setup = Setup::of(Admission);
+    setup.timeouts.idle = Duration::from_millis(200);
+    let server = setup.start().await;
+    let mut unused = server.client().await;
+    let mut used = server.client().await;
+    assert_eq!(used.post(&body("1")).await.unwrap().status, 200);
+    let mut rest = Vec::new();
+    // With a farewell: a connection that is cut off is an error here.
+    assert_eq!(unused.stream.read_to_end(&mut rest).await.unwrap(), 0);
+    assert_eq!(used.stream.read_to_end(&mut rest).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_body_has_the_time_its_review_has() {
+    let server = server().await;
+    let mut client = server.client().await;
+    client
+        .send(b"POST /inject?timeout=500ms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+        .await
+        .unwrap();
+    let start = Instant::now();
+    let reply = client.reply().await.unwrap();
+    assert_eq!(reply.status, 408);
+    assert!(reply.closes());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(server.client().await.post(&body("1")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn hundreds_of_half_open_handshakes_hold_nobody_up() {
+    let mut setup = Setup::of(Admission);
+    setup.timeouts.handshake = Duration::from_secs(2);
+    let server = setup.start().await;
+    let start = Instant::now();
+    let mut half_open = Vec::new();
+    for _ in 0..400 {
+        half_open.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let mut client = server.client().await;
+    for i in 0..20 {
+        assert_eq!(client.post(&body(&i.to_string())).await.unwrap().status, 200);
+    }
+    assert!(start.elapsed() < Duration::from_millis(1900), "waited for them: {:?}", start.elapsed());
+    for mut stream in half_open {
+        let end = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 16])).await;
+        assert_eq!(end.expect("closed").unwrap_or(0), 0);
+    }
+    assert_eq!(server.metric(r#"tls_handshakes_failed_total{reason="timeout"}"#), Some(400.0));
+    assert_eq!(client.post(&body("after")).await.unwrap().status, 200);
+}
