@@ -110,10 +110,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
 ///
 /// There is no review to answer.
 pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
-    // Checked once, not string by string. JSON is UTF-8, and the API server sends nothing else.
-    let Ok(text) = str::from_utf8(body) else {
-        return allow_unchanged(body, "the pod cannot be read: it is not UTF-8");
-    };
+    // Checked once, not string by string: JSON is UTF-8.
+    let text = str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))?;
     let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
         Ok(review) => review,
         Err(error) => return unreadable_pod(body, &error),
@@ -307,18 +305,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_is_not_utf8_is_allowed_as_it_is() {
-        let mut body = creation(&labelled()).to_string().replace("generateName", "generateNom").into_bytes();
-        let place = body.windows(2).position(|w| w == b"a-").unwrap();
-        body[place] = 0xff;
-        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
-        let rules = Rules::compile(Config::default(), setting);
-        let answer = super::review(&body, &rules, &Namespaces::new()).unwrap();
-        assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
-        assert!(answer.decision.patch.is_empty());
-    }
-
-    #[test]
     fn an_unreadable_pod_still_has_its_name() {
         let object = json!({"metadata": {"generateName": "shop-"}, "spec": {"hostNetwork": "yes"}});
         assert_eq!(answered(&creation(&object)).unwrap().0.about.name, "shop-");
@@ -332,6 +318,16 @@ mod tests {
             answered(&review).unwrap().0.decision.outcome,
             Outcome::Skipped(SkipReason::NotApplicable)
         );
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused() {
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(Config::default(), setting);
+        let body = creation(&labelled()).to_string().into_bytes();
+        let broken: Vec<_> = body.into_iter().map(|b| if b == b'-' { 0xff } else { b }).collect();
+        let refusal = super::review(&broken, &rules, &Namespaces::new()).unwrap_err();
+        assert_eq!(refusal, Refusal::Unreadable("it is not UTF-8".into()));
     }
 
     #[test]
