@@ -25,11 +25,12 @@ pub(crate) use warnings::shorten;
 
 use crate::{
     config::Provider,
-    patch::{Fault, string},
+    patch::Fault,
     pod::{Container, Pod, Spec},
     rules::Rules,
 };
 use plan::Plan;
+use std::borrow::Cow;
 use warnings::Warnings;
 
 /// The name of the sidecar, as a container or as an init container.
@@ -86,7 +87,11 @@ pub(crate) fn inject(
     plan.warnings.extend(ending.warning);
     let resources = overrides.resources.apply(&template.resources, &mut plan.warnings);
     pod_resources::check(spec, &resources, ending.native)?;
-    let security = security::follow(&template.security_context, spec);
+    let resources = match resources {
+        Cow::Borrowed(_) => Cow::Borrowed(template.resources_json.as_str()),
+        Cow::Owned(own) => Cow::Owned(container::resources(&own)),
+    };
+    let security = security::follow(&template.security, spec);
 
     let sidecar = container::sidecar(
         template,
@@ -115,7 +120,7 @@ pub(crate) fn inject(
     } else {
         plan.own_container = Some(sidecar);
     }
-    plan.annotations.push((record::STATUS, string(&record::status(&rules.config, profile))));
+    plan.annotations.push((record::STATUS, Cow::Borrowed(&template.status)));
     Ok(plan.finish(pod))
 }
 

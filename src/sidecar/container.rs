@@ -3,9 +3,8 @@
 use super::{COPY_STEP, SIDECAR, env, template::Template};
 use crate::{
     config::Resources,
-    patch::{push_string, string},
+    patch::{push_joined, push_string},
 };
-use serde_json::{Map, Value};
 
 /// What a pod changes in the sidecar of its profile.
 pub(super) struct PerPod<'a> {
@@ -14,8 +13,10 @@ pub(super) struct PerPod<'a> {
     pub(super) auto_exit: bool,
     pub(super) native: bool,
     pub(super) socket_mount: Option<&'a str>,
-    pub(super) resources: &'a Resources,
-    pub(super) security: &'a Map<String, Value>,
+    /// As [`resources`] writes them.
+    pub(super) resources: &'a str,
+    /// The members of the securityContext.
+    pub(super) security: &'a str,
 }
 
 /// The sidecar.
@@ -31,7 +32,7 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
     let own = (!template.own_env.is_empty()).then_some(template.own_env.as_str());
     let variables = [Some(template.env.as_str()), label.as_deref(), auto_exit.as_deref(), own];
     push_list(&mut json, "env", variables.into_iter().flatten());
-    push_resources(&mut json, pod.resources);
+    json.push_str(pod.resources);
     push_list(
         &mut json,
         "volumeMounts",
@@ -41,10 +42,10 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
 }
 
 /// The init step that copies the image's configuration to the volume the agent may write to.
-pub(super) fn copy_step(template: &Template, resources: &Resources, security: &Map<String, Value>) -> String {
+pub(super) fn copy_step(template: &Template, resources: &str, security: &str) -> String {
     let mut json = begin(COPY_STEP, template);
     json.push_str(r#","command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"]"#);
-    push_resources(&mut json, resources);
+    json.push_str(resources);
     push_list(
         &mut json,
         "volumeMounts",
@@ -53,8 +54,18 @@ pub(super) fn copy_step(template: &Template, resources: &Resources, security: &M
     end(json, security)
 }
 
+/// Requests and limits, as a member with a comma before it.
+pub(super) fn resources(resources: &Resources) -> String {
+    let mut json = String::from(r#","resources":{"requests":"#);
+    push_quantities(&mut json, &resources.requests);
+    json.push_str(r#","limits":"#);
+    push_quantities(&mut json, &resources.limits);
+    json.push('}');
+    json
+}
+
 fn begin(name: &str, template: &Template) -> String {
-    let mut json = String::with_capacity(2048);
+    let mut json = String::with_capacity(4096);
     json.push_str(r#"{"name":"#);
     push_string(&mut json, name);
     json.push(',');
@@ -62,39 +73,37 @@ fn begin(name: &str, template: &Template) -> String {
     json
 }
 
-fn end(mut json: String, security: &Map<String, Value>) -> String {
+fn end(mut json: String, security: &str) -> String {
     if !security.is_empty() {
-        json.push_str(r#","securityContext":"#);
-        // Serialising a map with strings as keys cannot fail.
-        json.push_str(&serde_json::to_string(security).unwrap_or_default());
+        json.push_str(r#","securityContext":{"#);
+        json.push_str(security);
+        json.push('}');
     }
     json.push('}');
     json
 }
 
 fn push_list<'a>(json: &mut String, field: &str, elements: impl Iterator<Item = &'a str>) {
-    let mut separator = format!(r#","{field}":["#);
-    let mut some = false;
-    for element in elements {
-        json.push_str(&separator);
-        json.push_str(element);
-        ",".clone_into(&mut separator);
-        some = true;
+    let mut elements = elements.peekable();
+    if elements.peek().is_none() {
+        return;
     }
-    if some {
-        json.push(']');
-    }
+    json.push_str(",\"");
+    json.push_str(field);
+    json.push_str("\":[");
+    push_joined(json, elements);
+    json.push(']');
 }
 
-fn push_resources(json: &mut String, resources: &Resources) {
-    let side = |list: &[(String, String)]| {
-        let pairs: Vec<_> =
-            list.iter().map(|(name, quantity)| format!("{}:{}", string(name), string(quantity))).collect();
-        pairs.join(",")
-    };
-    json.push_str(r#","resources":{"requests":{"#);
-    json.push_str(&side(&resources.requests));
-    json.push_str(r#"},"limits":{"#);
-    json.push_str(&side(&resources.limits));
-    json.push_str("}}");
+fn push_quantities(json: &mut String, list: &[(String, String)]) {
+    json.push('{');
+    for (position, (resource, quantity)) in list.iter().enumerate() {
+        if position > 0 {
+            json.push(',');
+        }
+        push_string(json, resource);
+        json.push(':');
+        push_string(json, quantity);
+    }
+    json.push('}');
 }

@@ -6,6 +6,7 @@ use crate::{
     pod::{Annotations, Metadata},
     quantity,
 };
+use std::borrow::Cow;
 
 const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
 const MODE: &str = "agent.datadoghq.com/sidecar.mode";
@@ -127,8 +128,8 @@ impl<'a> Reader<'a> {
 
 impl Asked {
     /// The profile's resources with what the pod asks for; of request and limit the one not given mirrors the other.
-    pub(super) fn apply(&self, profile: &Resources, warnings: &mut Warnings) -> Resources {
-        let mut resources = profile.clone();
+    pub(super) fn apply<'p>(&self, profile: &'p Resources, warnings: &mut Warnings) -> Cow<'p, Resources> {
+        let mut resources = Cow::Borrowed(profile);
         for wish in &self.0 {
             let (Some(request), Some(limit)) = (
                 wish.request.as_ref().or(wish.limit.as_ref()),
@@ -143,8 +144,9 @@ impl Asked {
                 ));
                 continue;
             }
-            set(&mut resources.requests, wish.resource, request);
-            set(&mut resources.limits, wish.resource, limit);
+            let own = resources.to_mut();
+            set(&mut own.requests, wish.resource, request);
+            set(&mut own.limits, wish.resource, limit);
         }
         resources
     }

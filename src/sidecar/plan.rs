@@ -5,6 +5,7 @@ use crate::{
     patch::{Edits, Patch, Shape, Step, Step::Key, string},
     pod::{Annotations, Container, Metadata, Pod, Spec},
 };
+use std::borrow::Cow;
 
 const SPEC: Step<'static> = Key("spec");
 
@@ -22,7 +23,7 @@ pub(super) struct Plan<'r> {
     /// Our container, put behind the pod's.
     pub(super) own_container: Option<String>,
     /// Annotations set, as JSON texts.
-    pub(super) annotations: Vec<(&'static str, String)>,
+    pub(super) annotations: Vec<(&'static str, Cow<'r, str>)>,
     pub(super) share_processes: bool,
     pub(super) warnings: Warnings,
 }

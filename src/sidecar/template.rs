@@ -1,8 +1,9 @@
 //! What never changes between the pods of a profile, made once when the configuration is compiled.
 
 use super::{
+    container,
     env::{self, Variables},
-    sockets,
+    record, security, sockets,
     volumes::{From, Own},
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     patch::string,
     rules::Setting,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const RUN_PATH: &str = "/opt/datadog-agent/run";
 const CERTIFICATES: &str = "/etc/datadog-agent/certificates";
@@ -36,11 +37,15 @@ pub(crate) struct Template {
     configured: Vec<String>,
     pub(super) mode: Mode,
     pub(super) resources: Resources,
-    pub(super) security_context: Map<String, Value>,
+    /// The same as JSON.
+    pub(super) resources_json: String,
+    pub(super) security: security::Profile,
     pub(super) read_only_root: bool,
     pub(super) volumes: Vec<Own>,
     /// Mounts beside the sockets', as JSON texts.
     pub(super) mounts: Vec<String>,
+    /// The record's value, a JSON string.
+    pub(super) status: String,
 }
 
 impl Template {
@@ -115,10 +120,12 @@ impl Template {
             configured: own.names(),
             mode: profile.mode,
             resources: profile.resources.clone(),
-            security_context: profile.security_context.clone(),
+            resources_json: container::resources(&profile.resources),
+            security: security::Profile::new(&profile.security_context),
             read_only_root,
             volumes,
             mounts,
+            status: string(&record::status(config, profile)),
         }
     }
 

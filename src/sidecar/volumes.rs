@@ -1,10 +1,7 @@
 //! Our volumes beside those of the pod.
 
 use super::{Conflict, plan::Plan};
-use crate::{
-    patch::string,
-    pod::{Source, Spec},
-};
+use crate::pod::{Source, Spec};
 
 /// A volume that a sidecar needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,10 +23,13 @@ impl Own {
     }
 
     fn json(&self) -> String {
-        let name = string(self.name);
+        // The names are ours and need no escaping.
+        let name = self.name;
         match self.from {
-            From::EmptyDir => format!(r#"{{"name":{name},"emptyDir":{{}}}}"#),
-            From::ConfigMap(map) => format!(r#"{{"name":{name},"configMap":{{"name":{}}}}}"#, string(map)),
+            From::EmptyDir => [r#"{"name":""#, name, r#"","emptyDir":{}}"#].concat(),
+            From::ConfigMap(map) => {
+                [r#"{"name":""#, name, r#"","configMap":{"name":""#, map, r#""}}"#].concat()
+            }
         }
     }
 }
