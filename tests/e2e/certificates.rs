@@ -21,9 +21,13 @@ async fn replicas_that_start_at_once_with_an_empty_secret_share_one_ca_and_then_
     let mut names: Vec<_> =
         leaf.subject_alternative_name().unwrap().unwrap().value.general_names.iter().collect();
     names.sort_by_key(|name| name.to_string().len());
-    let host = "ca-race.datadog.svc.cluster.local";
-    let hosts =
-        [&host[..7], &host[..15], &host[..19], host].map(x509_parser::extensions::GeneralName::DNSName);
+    let hosts = [
+        "ca-race",
+        "ca-race.ca-race-own",
+        "ca-race.ca-race-own.svc",
+        "ca-race.ca-race-own.svc.cluster.local",
+    ]
+    .map(x509_parser::extensions::GeneralName::DNSName);
     assert_eq!(names, hosts.iter().collect::<Vec<_>>());
 
     let writes = it.writes();

@@ -15,7 +15,12 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use serde_json::{Value, json};
-use std::{pin::pin, process::Command, sync::Arc};
+use std::{
+    pin::pin,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -58,6 +63,9 @@ spec: {type: ExternalName, externalName: localhost}
 const POD: &str =
     "{apiVersion: v1, kind: Pod, metadata: {name: app, labels: {agent.datadoghq.com/sidecar: fargate}},
     spec: {containers: [{name: app, image: app}]}}";
+
+/// How far a caller may lag behind: half of what a replica waits for them with a leaf's life of 12 s.
+const LAG: Duration = Duration::from_millis(1500);
 
 /// A scene with replicas.
 pub struct Installation {
@@ -125,7 +133,15 @@ impl Installation {
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
         command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig).env("SELF_MANAGED", "true");
-        command.args(["serve", "--own-namespace", &format!("{name}-own"), "--drain-delay", "0", "--service", name]);
+        command.args([
+            "serve",
+            "--own-namespace",
+            &format!("{name}-own"),
+            "--drain-delay",
+            "0",
+            "--service",
+            name,
+        ]);
         command.args(["--ca-secret", &format!("{name}-ca")]);
         command.args(["--webhook-configuration", &format!("datadog-sidecar-injector-{name}")]);
         command.args([format!("--bind=127.0.0.1:{port}"), format!("--admin-bind=127.0.0.1:{admin_port}")]);
@@ -205,16 +221,27 @@ impl Installation {
     }
 
     /// Has pods made until `work` is done: none may be refused, and each gets its sidecar. Every replica must also be trusted by
-    /// a caller who has the bundle in place and calls for the first time. Returns how many pods there were.
+    /// callers who call for the first time, one with the bundle in place and one who lags behind. Returns how many pods there were.
     pub async fn while_reviews_go_on(&self, work: impl Future<Output = ()>) -> usize {
         let pod = in_namespace(yaml(POD), &self.scene.namespace);
-        let review = async || {
+        let mut bundles: Vec<(Instant, Vec<u8>)> = Vec::new();
+        let mut review = async || {
             let made = self.scene.api.dry_run(&pod).await.created();
             assert_eq!(pods::sidecars(&made), 1);
-            let Some(bundle) = self.bundle().await else { return };
-            for replica in &self.replicas {
-                if let Err(error) = self.leaf(replica, &bundle).await {
-                    panic!("not trusted: {error}\n{}", replica.log());
+            if let Some(bundle) = self.bundle().await {
+                bundles.push((Instant::now(), bundle));
+            }
+            bundles.retain(|(at, _)| at.elapsed() < LAG);
+            let callers = [bundles.first(), bundles.last()];
+            for (at, bundle) in callers.into_iter().flatten() {
+                for replica in &self.replicas {
+                    if let Err(error) = self.leaf(replica, bundle).await {
+                        panic!(
+                            "not trusted with the bundle of {:?} ago: {error}\n{}",
+                            at.elapsed(),
+                            replica.log()
+                        );
+                    }
                 }
             }
         };
