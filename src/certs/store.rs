@@ -4,10 +4,11 @@
 use super::issue::{BadCa, Ca};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
-    Api, Client,
-    api::{Patch, PatchParams, PostParams},
+    Client, Resource,
+    api::{GetParams, Patch, PatchParams, PostParams, Request},
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The certificates: what belongs into `caBundle`.
@@ -47,42 +48,78 @@ pub enum Damage {
 }
 
 /// The Secret in the cluster.
-#[derive(Clone, Debug)]
+///
+/// kube's own `Api` logs an answer that it cannot read, with all that is in it: so answers are taken as text, and read here.
+#[derive(Clone)]
 pub struct Store {
-    api: Api<Secret>,
+    client: Client,
+    namespace: String,
     name: String,
+}
+
+/// Why the Secret could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused, or could not be asked.
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+    /// The answer is something else.
+    #[error("the answer is no Secret")]
+    Answer,
 }
 
 impl Store {
     /// The Secret of this name.
     pub fn new(client: Client, namespace: &str, name: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.into() }
+        Self { client, namespace: namespace.into(), name: name.into() }
     }
 
     /// Reads it.
-    pub async fn read(&self) -> Result<Content, kube::Error> {
-        let secret = self.api.get_opt(&self.name).await?;
-        Ok(secret.map_or(Content { cas: Vec::new(), damage: None, version: None }, |secret| {
-            let (cas, damage) = decode(&secret.data.unwrap_or_default());
-            Content { cas, damage, version: secret.metadata.resource_version }
-        }))
+    pub async fn read(&self) -> Result<Content, Error> {
+        let request = self.requests().get(&self.name, &GetParams::default());
+        let text = match self.send(request).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                return Ok(Content { cas: Vec::new(), damage: None, version: None });
+            }
+            text => text?,
+        };
+        let secret: Secret = serde_json::from_str(&text).map_err(|_| Error::Answer)?;
+        let version = secret.metadata.resource_version.ok_or(Error::Answer)?;
+        let (cas, damage) = decode(&secret.data.unwrap_or_default());
+        Ok(Content { cas, damage, version: Some(version) })
     }
 
     /// Writes these CAs in place of the version that was read. False where somebody else was faster.
-    pub async fn write(&self, version: Option<&str>, cas: &[Arc<Ca>]) -> Result<bool, kube::Error> {
+    pub async fn write(&self, version: Option<&str>, cas: &[Arc<Ca>]) -> Result<bool, Error> {
         let manager = Some(crate::cluster::FIELD_MANAGER.to_owned());
-        let data = Some(encode(cas));
-        let written = if let Some(version) = version {
-            let patch = serde_json::json!({ "metadata": { "resourceVersion": version }, "data": data });
+        let data = encode(cas);
+        let request = if let Some(version) = version {
+            let patch = json!({ "metadata": { "resourceVersion": version }, "data": data });
             let params = PatchParams { field_manager: manager, ..PatchParams::default() };
-            self.api.patch(&self.name, &params, &Patch::Merge(patch)).await.map(drop)
+            self.requests().patch(&self.name, &params, &Patch::Merge(patch))
         } else {
-            let mut secret = Secret { data, type_: Some("Opaque".into()), ..Secret::default() };
-            secret.metadata.name = Some(self.name.clone());
+            let secret = json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": { "name": self.name },
+                "type": "Opaque",
+                "data": data,
+            });
             let params = PostParams { field_manager: manager, ..PostParams::default() };
-            self.api.create(&params, &secret).await.map(drop)
+            self.requests().create(&params, secret.to_string().into_bytes())
         };
-        crate::cluster::unless_conflict(written)
+        Ok(crate::cluster::unless_conflict(self.send(request).await.map(drop))?)
+    }
+
+    fn requests(&self) -> Request {
+        Request::new(Secret::url_path(&(), Some(&self.namespace)))
+    }
+
+    async fn send(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<String, kube::Error> {
+        self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await
     }
 }
 

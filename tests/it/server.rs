@@ -1,6 +1,7 @@
 //! The server on real sockets.
 
 mod admin;
+mod ca_secret;
 mod certificates;
 mod cluster;
 mod drain;

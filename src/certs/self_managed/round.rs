@@ -2,7 +2,7 @@
 
 use super::{GRACE, Problem, Progress, SelfManaged, Stored};
 use crate::{
-    certs::{Pair, issue::Ca, rotation::Action},
+    certs::{Pair, issue::Ca, rotation::Action, store},
     metrics,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -29,7 +29,9 @@ impl SelfManaged {
         if !read {
             // It is written only over the version known, so an old one does no harm.
             let known = self.stored.as_ref().is_some_and(|stored| stored.version.is_some());
-            return if known { self.keep_cas(false).await } else { Ok(Progress::Done) };
+            let progress = if known { self.keep_cas(false).await } else { Ok(Progress::Done) };
+            self.tell();
+            return progress;
         }
         for _ in 0..RACES {
             let progress = self.put_right().await;
@@ -167,15 +169,15 @@ impl SelfManaged {
         entries.map(|entry| certificates(&entry.bundle)).collect()
     }
 
-    async fn ask<T>(
+    async fn ask<T, E: Into<store::Error>>(
         &self,
         what: &str,
-        asked: impl Future<Output = Result<T, kube::Error>>,
+        asked: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Problem> {
-        let why = match tokio::time::timeout(PATIENCE, asked).await {
+        let why = match tokio::time::timeout(PATIENCE, asked).await.map(|asked| asked.map_err(Into::into)) {
             Ok(Ok(answer)) => return Ok(answer),
             // Its own text repeats the status once more as Rust writes it.
-            Ok(Err(kube::Error::Api(status))) => status.message.clone(),
+            Ok(Err(store::Error::Api(kube::Error::Api(status)))) => status.message.clone(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".into(),
         };
