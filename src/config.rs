@@ -219,6 +219,88 @@ pub struct Profile {
     pub token_secret: SecretKey,
     /// Whether the annotation `sidecar.profile` may choose it.
     pub selectable: bool,
+    /// The agent's image: that of the injection, with what the profile states of it.
+    pub image: Image,
+    /// Secrets for pulling images beside those of the injection.
+    pub image_pull_secrets: Vec<String>,
+    /// Applications start once the agent answers its probe; native mode only.
+    pub wait_for_agent: bool,
+    /// Whether the containers of the pod are to share their processes.
+    pub share_process_namespace: bool,
+    /// Whether applications reach the agent through sockets.
+    pub sockets: bool,
+    /// Ports through which applications reach the agent.
+    pub ports: Ports,
+    /// Logs of the pod's containers through the kubelet's API, beside what the injection says of all sidecars.
+    pub logs: Logs,
+    /// Live processes.
+    pub process_collection: bool,
+    /// Workload Protection without eBPF; `None`: off.
+    pub cws: Option<Cws>,
+    /// Checks of the pod's containers, or of whatever else the agent reaches.
+    pub checks: Vec<Check>,
+    /// Volumes of the pod, as Kubernetes' `Volume`.
+    pub volumes: Vec<Value>,
+    /// Mounts of the sidecar, as Kubernetes' `VolumeMount`.
+    pub volume_mounts: Vec<Value>,
+    /// Tags beside those of `datadog.tags`.
+    pub tags: Vec<String>,
+    /// Whether the sidecar gets a token of the pod's ServiceAccount of its own, for pods that switch automounting off.
+    pub service_account_token: bool,
+}
+
+/// Ports through which applications reach the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// 8125/UDP.
+    pub dogstatsd: bool,
+    /// 8126/TCP.
+    pub apm: bool,
+    /// 4317 and 4318/TCP, OpenTelemetry's.
+    pub otlp: bool,
+}
+
+/// Logs of the pod's containers through the kubelet's API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Logs {
+    /// Whether they are collected.
+    pub enabled: bool,
+    /// From every container, rather than from those annotated.
+    pub collect_all: bool,
+}
+
+/// Workload Protection without eBPF: the applications' commands are traced.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cws {
+    /// The image that brings the tracer.
+    pub image: Image,
+    /// Entrypoints of containers that state no command, by the container's name.
+    pub entrypoints: Vec<(String, Vec<String>)>,
+}
+
+/// A check of the agent's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// The integration, such as `http_check`.
+    pub name: String,
+    /// Where its configuration comes from.
+    pub source: CheckSource,
+}
+
+/// Where the configuration of a check comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum CheckSource {
+    /// A ConfigMap of the pod's namespace, whose keys are files under `/conf.d/NAME.d`.
+    ConfigMap(String),
+    /// An Autodiscovery annotation for a container of the pod.
+    Container {
+        /// The container.
+        container: String,
+        /// `init_config`.
+        init_config: Value,
+        /// `instances`.
+        instances: Vec<Value>,
+    },
 }
 
 /// Requests and limits by resource name, in the configuration's own spelling of the quantities.
@@ -281,6 +363,12 @@ impl Default for Config {
     /// What an empty configuration file means.
     fn default() -> Self {
         let secret = |key: &str| SecretKey { name: "datadog-secret".into(), key: key.into() };
+        let image = || Image {
+            registry: "public.ecr.aws/datadog".into(),
+            name: "agent".into(),
+            tag: env!("PINNED_AGENT_VERSION").into(),
+            digest: None,
+        };
         let resources = || vec![("cpu".into(), "200m".into()), ("memory".into(), "256Mi".into())];
         Self {
             enabled: true,
@@ -295,12 +383,7 @@ impl Default for Config {
                 tls_verification: false,
             }),
             provider: Provider::Fargate,
-            image: Image {
-                registry: "public.ecr.aws/datadog".into(),
-                name: "agent".into(),
-                tag: env!("PINNED_AGENT_VERSION").into(),
-                digest: None,
-            },
+            image: image(),
             pull_policy: PullPolicy::IfNotPresent,
             image_pull_secrets: Vec::new(),
             kubelet_logs: false,
@@ -321,6 +404,20 @@ impl Default for Config {
                 api_key_secret: secret("api-key"),
                 token_secret: secret("token"),
                 selectable: true,
+                image: image(),
+                image_pull_secrets: Vec::new(),
+                wait_for_agent: false,
+                share_process_namespace: true,
+                sockets: true,
+                ports: Ports::default(),
+                logs: Logs::default(),
+                process_collection: false,
+                cws: None,
+                checks: Vec::new(),
+                volumes: Vec::new(),
+                volume_mounts: Vec::new(),
+                tags: Vec::new(),
+                service_account_token: false,
             }],
             pod_overrides: vec![
                 PodOverride::Profile,

@@ -5,7 +5,7 @@ use crate::{
     pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
     rules::Rules,
     select::{Decision, Outcome, SkipReason, Subject},
-    sidecar::{self, Addition, Conflict, Overrides, SIDECAR},
+    sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
 
 /// Why a pod cannot be read.
@@ -59,18 +59,26 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
     let profile = overrides.profile.unwrap_or(profile);
     match sidecar::inject(rules, profile, pod, spec, overrides) {
         Ok(addition) => decided(Outcome::Injected, profile, addition),
-        Err(Conflict(detail)) => Decision {
-            profile: Some(profile),
-            expected: true,
-            ..Decision::skip(SkipReason::Conflict, detail)
-        },
+        Err(obstacle) => {
+            let (reason, detail) = match obstacle {
+                Obstacle::Conflict(detail) => (SkipReason::Conflict, detail),
+                Obstacle::TooLarge(detail) => (SkipReason::TooLarge, detail),
+            };
+            Decision { profile: Some(profile), expected: true, ..Decision::skip(reason, detail) }
+        }
     }
 }
 
 fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
     let skip = |detail: String| Decision::skip(SkipReason::InternalError, detail);
     let decision = match addition.patch {
-        Ok(patch) => Decision { outcome, patch, warnings: addition.warnings, ..skip(String::new()) },
+        Ok(patch) => Decision {
+            outcome,
+            patch,
+            warnings: addition.warnings,
+            size: addition.size,
+            ..skip(String::new())
+        },
         Err(fault) => skip(format!("a fault of the injector's: {fault}")),
     };
     Decision { profile: Some(profile), expected: true, ..decision }

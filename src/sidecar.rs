@@ -13,6 +13,7 @@ mod plan;
 mod pod_resources;
 mod record;
 mod security;
+mod size;
 mod sockets;
 mod tags;
 mod template;
@@ -38,9 +39,14 @@ pub const SIDECAR: &str = "datadog-agent-injected";
 /// The init step that fills the agent's configuration directory where its root is read-only.
 pub const COPY_STEP: &str = "init-copy-agent-config";
 
-/// What must be added contradicts the pod; the text says how.
+/// Why a pod that was selected gets no sidecar; the text says how it comes about.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Conflict(pub(crate) String);
+pub(crate) enum Obstacle {
+    /// What must be added contradicts the pod.
+    Conflict(String),
+    /// With the sidecar there is no size of Fargate for the pod, and without it there is.
+    TooLarge(String),
+}
 
 /// Whether a container is one of ours: applications' settings are none of its business.
 pub(crate) fn is_own(name: &str) -> bool {
@@ -53,6 +59,8 @@ pub(crate) struct Addition {
     pub(crate) patch: Result<Vec<u8>, Fault>,
     /// For people.
     pub(crate) warnings: Vec<String>,
+    /// The change of the pod's size on Fargate, where there is one.
+    pub(crate) size: String,
 }
 
 /// Adds the sidecar of a profile to a pod that has none.
@@ -62,9 +70,9 @@ pub(crate) fn inject(
     pod: &Pod<'_>,
     spec: &Spec<'_>,
     overrides: Overrides,
-) -> Result<Addition, Conflict> {
+) -> Result<Addition, Obstacle> {
     let Some(template) = rules.templates.get(profile) else {
-        return Err(Conflict(format!("profile {profile} does not exist")));
+        return Err(Obstacle::Conflict(format!("profile {profile} does not exist")));
     };
     let metadata = pod.metadata();
     let fargate = rules.config.provider == Provider::Fargate;
@@ -86,6 +94,9 @@ pub(crate) fn inject(
     plan.warnings.extend(ending.warning);
     let resources = overrides.resources.apply(&template.resources, &mut plan.warnings);
     pod_resources::check(spec, &resources, ending.native)?;
+    if fargate {
+        size::compare(spec, &resources, ending.native, &mut plan)?;
+    }
     let security = security::follow(&template.security_context, spec);
 
     let sidecar = container::sidecar(
@@ -103,7 +114,7 @@ pub(crate) fn inject(
         let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
         let kept = named(spec.init_containers());
         if named(spec.containers()) || kept && ending.native {
-            return Err(Conflict(format!("the pod has a container {COPY_STEP} of its own")));
+            return Err(Obstacle::Conflict(format!("the pod has a container {COPY_STEP} of its own")));
         }
         // A template copied from an injected pod brings the step along.
         if !kept {

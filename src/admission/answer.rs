@@ -59,7 +59,7 @@ fn warnings(decision: &Decision) -> Vec<String> {
 }
 
 /// What the audit log keeps; nothing of pods that nobody wanted a sidecar for.
-fn annotations<'a>(decision: &Decision, profile: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+fn annotations<'a>(decision: &'a Decision, profile: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
     let mut annotations = Vec::new();
     match decision.outcome {
         Outcome::Injected | Outcome::Completed => annotations.push(("outcome", decision.outcome.label())),
@@ -69,6 +69,9 @@ fn annotations<'a>(decision: &Decision, profile: Option<&'a str>) -> Vec<(&'stat
         Outcome::Skipped(_) => return annotations,
     }
     annotations.extend(profile.map(|profile| ("profile", profile)));
+    if !decision.size.is_empty() {
+        annotations.push(("fargate-size", &decision.size));
+    }
     annotations
 }
 
@@ -80,6 +83,7 @@ fn is_told(decision: &Decision, reason: SkipReason) -> bool {
         SkipReason::NamespaceExcluded
         | SkipReason::UnsupportedPod
         | SkipReason::AgentPresent
-        | SkipReason::Conflict => decision.expected,
+        | SkipReason::Conflict
+        | SkipReason::TooLarge => decision.expected,
     }
 }

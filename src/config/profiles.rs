@@ -92,6 +92,7 @@ impl Layers<'_> {
                 self.report,
             ),
             selectable: upper.selectable.unwrap_or(true),
+            ..lower.clone()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pods that end, and in which list the sidecar goes.
 
-use super::Conflict;
+use super::Obstacle;
 use crate::{config::Mode, pod::Spec, rules::Setting};
 
 /// The minor version from which the API server knows native sidecars.
@@ -22,12 +22,12 @@ pub(super) fn decide(
     mode: Mode,
     setting: &Setting,
     shares_processes: bool,
-) -> Result<Ending, Conflict> {
+) -> Result<Ending, Obstacle> {
     let ends = spec.restart_policy == "Never" || spec.restart_policy == "OnFailure";
     let can = setting.kubernetes_minor >= NATIVE_SINCE;
     let native = can && (mode == Mode::Native || mode == Mode::Auto && ends);
     if ends && !native && !shares_processes {
-        return Err(Conflict(
+        return Err(Obstacle::Conflict(
             "the pod ends, and without a shared process namespace the agent would keep it running".into(),
         ));
     }

@@ -24,6 +24,8 @@ pub(super) struct Plan<'r> {
     /// Annotations set, as JSON texts.
     pub(super) annotations: Vec<(&'static str, String)>,
     pub(super) share_processes: bool,
+    /// The change of the pod's size on Fargate, where there is one.
+    pub(super) size: String,
     pub(super) warnings: Warnings,
 }
 
@@ -54,6 +56,7 @@ impl<'r> Plan<'r> {
             own_container: None,
             annotations: Vec::new(),
             share_processes: false,
+            size: String::new(),
             warnings,
         }
     }
@@ -131,7 +134,7 @@ impl<'r> Plan<'r> {
         for (key, value) in &self.annotations {
             patch.set(&[Key("metadata"), Key("annotations"), Key(key)], value);
         }
-        Addition { patch: patch.finish(), warnings: self.warnings.finish() }
+        Addition { patch: patch.finish(), warnings: self.warnings.finish(), size: self.size }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The directory in which the agent and the applications meet: one volume, mounted everywhere, and its addresses.
 
 use super::{
-    Conflict, SIDECAR, datadog_volumes, env, is_own,
+    Obstacle, SIDECAR, datadog_volumes, env, is_own,
     plan::Plan,
     volumes::{self, Own},
 };
@@ -36,7 +36,7 @@ enum There<'a> {
 }
 
 /// Adds the volume, its mounts and the addresses; answers the sidecar's own mount.
-pub(super) fn add(metadata: &Metadata<'_>, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<String, Conflict> {
+pub(super) fn add(metadata: &Metadata<'_>, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<String, Obstacle> {
     let volume = match users_own(spec) {
         Some(volume) => volume,
         None => {

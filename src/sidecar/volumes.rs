@@ -1,6 +1,6 @@
 //! Our volumes beside those of the pod.
 
-use super::{Conflict, plan::Plan};
+use super::{Obstacle, plan::Plan};
 use crate::{
     patch::string,
     pod::{Source, Spec},
@@ -35,7 +35,7 @@ impl Own {
 }
 
 /// Adds the volumes that are not there.
-pub(super) fn add(own: &[Own], spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<(), Conflict> {
+pub(super) fn add(own: &[Own], spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<(), Obstacle> {
     for volume in own {
         add_one(volume, spec, plan)?;
     }
@@ -43,7 +43,7 @@ pub(super) fn add(own: &[Own], spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<(
 }
 
 /// Adds a volume that is not there, and says whether it did.
-pub(super) fn add_one(own: &Own, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<bool, Conflict> {
+pub(super) fn add_one(own: &Own, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<bool, Obstacle> {
     let Some(there) = spec.volumes().iter().find(|v| v.name == own.name) else {
         plan.volumes.append.push(own.json().into());
         return Ok(true);
@@ -51,7 +51,7 @@ pub(super) fn add_one(own: &Own, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result
     let equal = match (&own.from, &there.source) {
         (From::EmptyDir, Source::EmptyDir { plain }) => *plain,
         (From::ConfigMap(map), Source::ConfigMap(name)) => name == map,
-        _ => return Err(Conflict(format!("the pod has a volume {} of another kind", own.name))),
+        _ => return Err(Obstacle::Conflict(format!("the pod has a volume {} of another kind", own.name))),
     };
     if !equal {
         plan.warnings.push(format!("volume {} differs from ours and stays as it is", own.name));
