@@ -7,12 +7,9 @@ use super::{
 use crate::{
     config::{Check, CheckSource},
     patch::string,
-    pod::{Metadata, Spec},
+    pod::{Annotations, Metadata, Spec},
 };
 use serde_json::{Map, Value, json};
-
-/// What Autodiscovery's annotations begin with.
-pub(crate) const PREFIX: &str = "ad.datadoghq.com/";
 
 /// The checks of a profile, compiled.
 #[derive(Debug, Default)]
@@ -38,8 +35,13 @@ impl Checks {
                 CheckSource::ConfigMap(map) => {
                     let volume = format!("datadog-check-{}", check.name.replace('_', "-").to_lowercase());
                     let path = string(&format!("/conf.d/{}.d", check.name));
-                    compiled.mounts.push(format!(r#"{{"name":{},"mountPath":{path},"readOnly":true}}"#, string(&volume)));
-                    compiled.volumes.push(Own { name: volume.into(), from: From::ConfigMap(map.clone().into()) });
+                    compiled.mounts.push(format!(
+                        r#"{{"name":{},"mountPath":{path},"readOnly":true}}"#,
+                        string(&volume)
+                    ));
+                    compiled
+                        .volumes
+                        .push(Own { name: volume.into(), from: From::ConfigMap(map.clone().into()) });
                 }
                 CheckSource::Container { container, init_config, instances } => {
                     let configuration = json!({"init_config": init_config, "instances": instances});
@@ -52,8 +54,12 @@ impl Checks {
 
     fn annotate(&mut self, container: &str, check: &str, configuration: Value) {
         let position = self.annotations.iter().position(|a| a.container == container).unwrap_or_else(|| {
-            let key = format!("{PREFIX}{container}.checks");
-            self.annotations.push(Annotation { container: container.into(), key, checks: Value::Object(Map::new()) });
+            let key = format!("{}{container}.checks", Annotations::AUTODISCOVERY);
+            self.annotations.push(Annotation {
+                container: container.into(),
+                key,
+                checks: Value::Object(Map::new()),
+            });
             self.annotations.len() - 1
         });
         if let Some(Value::Object(checks)) = self.annotations.get_mut(position).map(|a| &mut a.checks) {
@@ -66,7 +72,9 @@ impl Checks {
         for annotation in &self.annotations {
             let Annotation { container, key, checks } = annotation;
             if !spec.all_containers().any(|c| *c.name == **container) {
-                plan.warnings.push(format!("the profile has checks for a container {container}, which the pod has not"));
+                plan.warnings.push(format!(
+                    "the profile has checks for a container {container}, which the pod has not"
+                ));
                 continue;
             }
             match metadata.annotations.as_ref().and_then(|a| a.get(key)) {

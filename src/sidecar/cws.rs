@@ -20,32 +20,48 @@ const TRACER: &str = "/cws-instrumentation-volume/cws-instrumentation";
 pub(super) const VOLUME: Own = Own::empty_dir("cws-instrumentation-volume");
 
 /// Variables of the agent.
-pub(super) const AGENT: [&str; 2] = ["DD_RUNTIME_SECURITY_CONFIG_ENABLED", "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_ENABLED"];
+pub(super) const AGENT: [&str; 2] =
+    ["DD_RUNTIME_SECURITY_CONFIG_ENABLED", "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_ENABLED"];
 
-/// Entrypoints that a pod's annotation gives, by container.
+/// Commands of containers that state none, by container.
 pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
 
-/// The init step, without what follows the pod.
-pub(super) fn step(cws: &Cws, pull_policy: &str) -> String {
-    format!(
-        concat!(
-            r#""image":{},"imagePullPolicy":{},"command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
-            r#""volumeMounts":[{{"name":{},"mountPath":{path}}}]"#
-        ),
-        string(&cws.image.reference()),
-        string(pull_policy),
-        string(&VOLUME.name),
-        path = string(PATH),
-    )
+/// What a profile compiles to.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    /// The init step, but for what follows the pod.
+    pub(super) step: String,
+    pub(super) entrypoints: Entrypoints,
+}
+
+impl Compiled {
+    pub(super) fn new(cws: &Cws, pull_policy: &str) -> Self {
+        let step = format!(
+            concat!(
+                r#""image":{image},"imagePullPolicy":{policy},"#,
+                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
+                r#""volumeMounts":[{{"name":{volume},"mountPath":{path}}}]"#
+            ),
+            image = string(&cws.image.reference()),
+            policy = string(pull_policy),
+            volume = string(&VOLUME.name),
+            path = string(PATH),
+        );
+        Self { step, entrypoints: cws.entrypoints.clone() }
+    }
 }
 
 /// Wraps the commands of the user's containers.
-pub(super) fn wrap(cws: &Cws, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
-    let mount = format!(r#"{{"name":{},"mountPath":{},"readOnly":true}}"#, string(&VOLUME.name), string(PATH));
+pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
+    let mount =
+        format!(r#"{{"name":{},"mountPath":{},"readOnly":true}}"#, string(&VOLUME.name), string(PATH));
     let containers = spec.containers().iter().zip(&mut plan.containers);
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
-        let Some(command) = command(container, of_pod, cws) else {
-            plan.warnings.about("without a command Workload Protection needs annotation sidecar.entrypoints for", &container.name);
+        let Some(command) = command(container, of_pod, of_profile) else {
+            plan.warnings.about(
+                "without a command Workload Protection needs annotation sidecar.entrypoints for",
+                &container.name,
+            );
             continue;
         };
         if command.first().is_some_and(|first| first == TRACER) {
@@ -61,11 +77,11 @@ pub(super) fn wrap(cws: &Cws, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut 
 }
 
 /// What a container runs, without its arguments.
-fn command(container: &Container<'_>, of_pod: &Entrypoints, cws: &Cws) -> Option<Vec<String>> {
+fn command(container: &Container<'_>, of_pod: &Entrypoints, of_profile: &Entrypoints) -> Option<Vec<String>> {
     let stated = container.command.as_deref().unwrap_or_default();
     if !stated.is_empty() {
         return Some(stated.iter().map(|word| word.to_string()).collect());
     }
-    let given = of_pod.iter().chain(&cws.entrypoints).find(|(name, _)| *name == *container.name);
+    let given = of_pod.iter().chain(of_profile).find(|(name, _)| *name == *container.name);
     given.map(|(_, command)| command.clone())
 }

@@ -70,9 +70,13 @@ pub(super) fn choose(
             chosen.ports.extend(wanted.then_some(json));
         } else if sockets {
             chosen.env.push(env::literal(variable, "0"));
-            plan.warnings.push(format!("port {port} is an application's: the agent is reached through its socket alone"));
+            plan.warnings.push(format!(
+                "port {port} is an application's: the agent is reached through its socket alone"
+            ));
         } else {
-            return Err(Obstacle::Conflict(format!("port {port} is an application's, and without sockets the agent needs it")));
+            return Err(Obstacle::Conflict(format!(
+                "port {port} is an application's, and without sockets the agent needs it"
+            )));
         }
     }
     if asked.otlp {

@@ -7,8 +7,7 @@ use super::{
 use crate::pod::Spec;
 
 /// Where clients of the API server, and the agent's of the kubelet, look for it.
-pub(super) const MOUNT: &str =
-    r#"{"name":"datadog-agent-token","mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","readOnly":true}"#;
+pub(super) const MOUNT: &str = r#"{"name":"datadog-agent-token","mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","readOnly":true}"#;
 
 /// What the API server's own admission mounts into containers, a token for an hour.
 const SOURCE: &str = concat!(
@@ -19,12 +18,17 @@ const SOURCE: &str = concat!(
 
 /// The volume.
 pub(super) fn volume() -> Own {
-    Own { name: "datadog-agent-token".into(), from: From::Other { kind: "projected".into(), json: SOURCE.into() } }
+    Own {
+        name: "datadog-agent-token".into(),
+        from: From::Other { kind: "projected".into(), json: SOURCE.into() },
+    }
 }
 
 /// Warns of a pod whose agent will have no token.
 pub(super) fn warn(spec: &Spec<'_>, plan: &mut Plan<'_>) {
     if spec.automount_service_account_token == Some(false) {
-        plan.warnings.push("without a token the agent cannot reach the kubelet: the profile's serviceAccountToken".into());
+        plan.warnings.push(
+            "without a token the agent cannot reach the kubelet: the profile's serviceAccountToken".into(),
+        );
     }
 }
