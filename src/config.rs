@@ -2,13 +2,17 @@
 //!
 //! The shape of the file is that of Datadog's own chart (`file`); what the rest of the program reads is [`Config`].
 
+mod checks;
+mod cws;
 mod file;
 mod hash;
+mod image;
 mod load;
 mod names;
 mod notice;
 mod problem;
 mod profiles;
+mod propagate;
 mod reference;
 mod reload;
 mod resources;
@@ -19,6 +23,7 @@ mod selectors;
 mod shape;
 mod tree;
 mod variables;
+mod volumes;
 
 pub use load::{load, load_bytes};
 pub use problem::{Problem, Problems};
@@ -47,7 +52,8 @@ pub struct Config {
     pub cluster_name: String,
     /// `datadog.tags`, the agent's `DD_TAGS`.
     pub tags: Vec<String>,
-    /// `datadog.env`: variables of every agent, under those of the profile.
+    /// `datadog.env` over the variables that other keys of `datadog` stand for: of every agent, under those of the profile. A
+    /// name occurs once.
     pub env: Vec<EnvVar>,
     /// How a sidecar reaches the Cluster Agent; `None` where it is not to.
     pub cluster_agent: Option<ClusterAgent>,
@@ -63,6 +69,8 @@ pub struct Config {
     pub kubelet_logs: bool,
     /// `kubeletApiLogging.containerCollectAll`.
     pub collect_all_logs: bool,
+    /// What becomes of a pod whose namespace is known to lack the Secret of the API key.
+    pub on_missing_secret: OnMissingSecret,
     /// Which pods, in order: the first that matches wins.
     pub selectors: Vec<Selector>,
     /// The profiles, layered: `default` is always there and always first.
@@ -214,7 +222,7 @@ pub struct Profile {
     pub selectable: bool,
     /// The agent's image: that of the injection, with what the profile states of it.
     pub image: Image,
-    /// Secrets for pulling images beside those of the injection.
+    /// Names of Secrets for pulling images beside those of the injection.
     pub image_pull_secrets: Vec<String>,
     /// Applications start once the agent answers its probe; native mode only.
     pub wait_for_agent: bool,
@@ -224,7 +232,7 @@ pub struct Profile {
     pub sockets: bool,
     /// Ports through which applications reach the agent.
     pub ports: Ports,
-    /// Logs of the pod's containers through the kubelet's API, beside what the injection says of all sidecars.
+    /// Logs of the pod's containers through the kubelet's API; what the injection and `datadog.logs` say is in it.
     pub logs: Logs,
     /// Live processes.
     pub process_collection: bool,
@@ -232,9 +240,10 @@ pub struct Profile {
     pub cws: Option<Cws>,
     /// Checks of the pod's containers, or of whatever else the agent reaches.
     pub checks: Vec<Check>,
-    /// Volumes of the pod, as Kubernetes' `Volume`.
+    /// Volumes of the pod, as Kubernetes' `Volume`. A name occurs once, and is none of ours.
     pub volumes: Vec<Value>,
-    /// Mounts of the sidecar, as Kubernetes' `VolumeMount`.
+    /// Mounts of the sidecar, as Kubernetes' `VolumeMount`, each of one of the volumes. A path occurs once, has no `/` at its
+    /// end and is none of ours.
     pub volume_mounts: Vec<Value>,
     /// Tags beside those of `datadog.tags`.
     pub tags: Vec<String>,
@@ -338,6 +347,17 @@ pub enum Mode {
     Native,
 }
 
+/// What becomes of a pod whose namespace is known to lack the Secret of the API key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissingSecret {
+    /// It is left alone.
+    #[default]
+    Skip,
+    /// It gets the sidecar, which waits for the Secret.
+    Inject,
+}
+
 /// What annotations on a pod may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -381,6 +401,7 @@ impl Default for Config {
             image_pull_secrets: Vec::new(),
             kubelet_logs: false,
             collect_all_logs: false,
+            on_missing_secret: OnMissingSecret::Skip,
             selectors: vec![Selector {
                 object: Some(LabelSelector {
                     match_labels: vec![(DEFAULT_LABEL.into(), "fargate".into())],

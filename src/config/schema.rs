@@ -1,6 +1,6 @@
 //! The JSON Schema of the file.
 
-use super::{file::File, shape};
+use super::file::File;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -47,10 +47,9 @@ fn tidy(schema: &mut Value) {
     }
 }
 
-/// Lets every key be null, and takes our own extension out.
+/// Lets every key be null.
 fn publish(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    map.shift_remove(shape::LATER);
     for inner in
         map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
     {
@@ -93,7 +92,7 @@ fn nullable(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, load, problem::Report, tree};
+    use crate::config::{Config, load, problem::Report, shape, tree};
 
     const EXAMPLE: &str = include_str!("../../examples/values.yaml");
 
