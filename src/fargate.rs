@@ -244,6 +244,12 @@ mod tests {
     }
 
     #[test]
+    fn quantities_may_be_numbers() {
+        let spec = r#"{"containers":[{"resources":{"requests":{"cpu":2,"memory":1073741824}}},{"resources":{"limits":{"cpu":0.5}}}]}"#;
+        assert_eq!(of(spec, false, Reading::LongRunning), need("2.7", "1280Mi"));
+    }
+
+    #[test]
     fn what_the_pod_states_as_a_whole_counts() {
         let spec = r#"{"resources":{"requests":{"cpu":"4"}},"containers":[{"resources":{"requests":{"memory":"1Gi"}}}]}"#;
         assert_eq!(of(spec, false, Reading::LongRunning), need("4", "1280Mi"));

@@ -167,6 +167,29 @@ fn operations_are_additions(decision: &Decision, pod: &Value) {
             _ => false,
         };
         assert!(allowed, "{op} {path}");
+        fargate_takes(&operation["value"]);
+    }
+}
+
+/// Nothing that is added holds what Fargate refuses.
+pub fn fargate_takes(added: &Value) {
+    match added {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let refused = match key.as_str() {
+                    "privileged" | "allowPrivilegeEscalation" | "hostNetwork" | "hostPID" | "hostIPC" => {
+                        *value == json!(true)
+                    }
+                    "hostPath" | "hostPort" | "hostIP" | "csi" => true,
+                    "capabilities" => value["add"].as_array().is_some_and(|list| !list.is_empty()),
+                    _ => false,
+                };
+                assert!(!refused, "{key}: {value}");
+                fargate_takes(value);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(fargate_takes),
+        _ => {}
     }
 }
 
