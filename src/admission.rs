@@ -110,7 +110,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
 ///
 /// There is no review to answer.
 pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
-    let review: Review<'_, Pod<'_>> = match serde_json::from_slice(body) {
+    // Checked once, not string by string: JSON is UTF-8.
+    let text = str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))?;
+    let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
         Ok(review) => review,
         Err(error) => return unreadable_pod(body, &error),
     };
@@ -316,6 +318,16 @@ mod tests {
             answered(&review).unwrap().0.decision.outcome,
             Outcome::Skipped(SkipReason::NotApplicable)
         );
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused() {
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(Config::default(), setting);
+        let body = creation(&labelled()).to_string().into_bytes();
+        let broken: Vec<_> = body.into_iter().map(|b| if b == b'-' { 0xff } else { b }).collect();
+        let refusal = super::review(&broken, &rules, &Namespaces::new()).unwrap_err();
+        assert_eq!(refusal, Refusal::Unreadable("it is not UTF-8".into()));
     }
 
     #[test]

@@ -131,13 +131,6 @@ impl Image {
         }
     }
 
-    /// Whether a reference without tag and digest is this image's.
-    pub fn is_repository(&self, reference: &str) -> bool {
-        let name = reference.strip_prefix(&self.registry);
-        let name = if self.registry.is_empty() { name } else { name.and_then(|rest| rest.strip_prefix('/')) };
-        name == Some(&self.name)
-    }
-
     /// Registry and name, without tag or digest.
     pub fn repository(&self) -> String {
         if self.registry.is_empty() { self.name.clone() } else { format!("{}/{}", self.registry, self.name) }

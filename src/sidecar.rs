@@ -4,19 +4,23 @@
 //! stays and a warning says so; only what would make the pod invalid or the agent useless is a conflict, and then
 //! nothing at all is changed.
 
+mod checks;
 mod container;
+mod cws;
 mod datadog_volumes;
 mod ending;
 mod env;
 mod overrides;
 mod plan;
 mod pod_resources;
+mod ports;
 mod record;
 mod security;
 mod size;
 mod sockets;
 mod tags;
 mod template;
+mod token;
 mod volumes;
 mod warnings;
 
@@ -26,11 +30,12 @@ pub(crate) use warnings::shorten;
 
 use crate::{
     config::Provider,
-    patch::{Fault, string},
+    patch::Fault,
     pod::{Container, Pod, Spec},
     rules::Rules,
 };
 use plan::Plan;
+use std::borrow::Cow;
 use warnings::Warnings;
 
 /// The name of the sidecar, as a container or as an init container.
@@ -50,7 +55,7 @@ pub(crate) enum Obstacle {
 
 /// Whether a container is one of ours: applications' settings are none of its business.
 pub(crate) fn is_own(name: &str) -> bool {
-    name == SIDECAR || name == COPY_STEP
+    name == SIDECAR || name == COPY_STEP || name == cws::STEP
 }
 
 /// A patch in JSON, and the warnings that go with it.
@@ -82,34 +87,48 @@ pub(crate) fn inject(
     let mut socket_mount = None;
     if fargate {
         datadog_volumes::remove(spec, &mut plan);
-        shares_processes = plan.share_process_namespace(spec);
-        socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+        if template.share_processes {
+            shares_processes = plan.share_process_namespace(spec);
+        }
+        if template.sockets {
+            socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+        }
         tags::add(metadata, spec, &mut plan);
     }
     volumes::add(&template.volumes, spec, &mut plan)?;
-    plan.add_pull_secrets(spec, &rules.config.image_pull_secrets, rules.setting.offline);
+    plan.add_pull_secrets(spec, &template.pull_secrets, rules.setting.offline);
+    if !template.own_token {
+        token::warn(spec, &mut plan);
+    }
+    let ports = ports::choose(
+        template.ports,
+        socket_mount.is_some(),
+        |variable| template.configures(variable),
+        spec,
+        &mut plan,
+    )?;
+    template.checks.add(metadata, spec, &mut plan);
 
-    let ending =
-        ending::decide(spec, overrides.mode.unwrap_or(template.mode), &rules.setting, shares_processes)?;
+    let mode = overrides.mode.unwrap_or(template.mode);
+    let ending = ending::decide(spec, mode, template.waits, &rules.setting, shares_processes)?;
     plan.warnings.extend(ending.warning);
     let resources = overrides.resources.apply(&template.resources, &mut plan.warnings);
     pod_resources::check(spec, &resources, ending.native)?;
     if fargate {
         size::compare(spec, &resources, ending.native, &mut plan)?;
     }
-    let security = security::follow(&template.security_context, spec);
+    let resources = match resources {
+        Cow::Borrowed(_) => Cow::Borrowed(template.resources_json.as_str()),
+        Cow::Owned(own) => Cow::Owned(container::resources(&own)),
+    };
+    let security = security::follow(&template.security, spec);
 
-    let sidecar = container::sidecar(
-        template,
-        &container::PerPod {
-            env_label: metadata.labels.as_ref().and_then(|l| l.get(tags::ENV_LABEL)),
-            auto_exit: ending.auto_exit,
-            native: ending.native,
-            socket_mount: socket_mount.as_deref(),
-            resources: &resources,
-            security: &security,
-        },
-    );
+    if let Some(cws) = &template.cws {
+        if !spec.init_containers().iter().any(|c| c.name == cws::STEP) {
+            plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
+        }
+        cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
+    }
     if template.read_only_root {
         let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
         let kept = named(spec.init_containers());
@@ -118,15 +137,28 @@ pub(crate) fn inject(
         }
         // A template copied from an injected pod brings the step along.
         if !kept {
-            plan.own_init.push(container::copy_step(template, &resources, &security));
+            plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &resources, &security));
         }
     }
+    let sidecar = container::sidecar(
+        template,
+        &container::PerPod {
+            env_label: metadata.labels.as_ref().and_then(|l| l.get(tags::ENV_LABEL)),
+            auto_exit: ending.auto_exit,
+            native: ending.native,
+            waits: ending.waits,
+            socket_mount: socket_mount.as_deref(),
+            ports: &ports,
+            resources: &resources,
+            security: &security,
+        },
+    );
     if ending.native {
         plan.own_init.push(sidecar);
     } else {
         plan.own_container = Some(sidecar);
     }
-    plan.annotations.push((record::STATUS, string(&record::status(&rules.config, profile))));
+    plan.annotations.push((record::STATUS, Cow::Borrowed(&template.status)));
     Ok(plan.finish(pod))
 }
 

@@ -16,6 +16,12 @@ impl Text<'_> {
     pub const EMPTY: Self = Self(Cow::Borrowed(""));
 }
 
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 
@@ -113,6 +119,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             }
         }
         deserializer.deserialize_map(Read)
+    }
+}
+
+/// A small number. What is none, or is larger, reads as 0: the API server is the one to refuse those.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Number(pub u16);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = <&serde_json::value::RawValue>::deserialize(deserializer)?;
+        Ok(Self(number.get().parse().unwrap_or_default()))
     }
 }
 

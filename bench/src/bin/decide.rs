@@ -1,0 +1,151 @@
+//! The decision alone: time, instructions and allocations of a review, without a network.
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use datadog_sidecar_injector::{
+    admission, config,
+    rules::{Namespaces, Rules, Setting},
+};
+use injector_bench::{
+    body::Size,
+    echo,
+    process::{CACHEGRIND, has_valgrind, instructions},
+    report::{self, Measure},
+    values::{Matching, values},
+};
+use std::{hint::black_box, process::Command, time::Instant};
+
+/// What is decided: nothing but the uid, or with so many selectors and profiles.
+const CASES: [(&str, Option<(usize, usize, Matching)>); 6] = [
+    ("echo", None),
+    ("injected", Some((1, 1, Matching::Last))),
+    ("no selector matches", Some((1, 1, Matching::None))),
+    ("1,000 selectors, the last matches", Some((1000, 1, Matching::Last))),
+    ("1,000 selectors, none matches", Some((1000, 1, Matching::None))),
+    ("1,000 selectors and profiles, the last matches", Some((1000, 1000, Matching::Last))),
+];
+
+/// What runs under valgrind, twice, so that the difference leaves the start out.
+const FEW: usize = 5;
+const MANY: usize = 25;
+
+/// Measures the decision of small, typical and large reviews and prints tables.
+#[derive(Parser)]
+struct Arguments {
+    /// How often each is measured; the cases take turns.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// How many reviews a measurement takes.
+    #[arg(long, default_value_t = 400)]
+    reviews: usize,
+    /// Only this size of review.
+    #[arg(long)]
+    size: Option<String>,
+    /// Only this case, by its number from 0, in a loop: for a profiler.
+    #[arg(long)]
+    only: Option<usize>,
+}
+
+struct Case {
+    name: String,
+    rules: Option<Rules>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    ensure!(arguments.rounds > 0 && arguments.reviews > 0, "rounds and reviews must be above 0");
+    let size = arguments.size.as_ref().map(|name| Size::of(name).context("no such size")).transpose()?;
+    if let Some(number) = arguments.only {
+        let case = Case::new(number)?;
+        let body = size.unwrap_or(Size::Typical).review();
+        for _ in 0..arguments.reviews {
+            black_box(case.decide(black_box(&body))?);
+        }
+        return Ok(());
+    }
+    let counting = has_valgrind();
+    if !counting {
+        eprintln!("valgrind is not installed: instructions are not counted");
+    }
+    let cases: Vec<_> = (0..CASES.len()).map(Case::new).collect::<Result<_>>()?;
+    for size in size.map_or(Size::ALL.to_vec(), |size| vec![size]) {
+        table(size, &cases, &arguments, counting)?;
+    }
+    Ok(())
+}
+
+fn table(size: Size, cases: &[Case], arguments: &Arguments, counting: bool) -> Result<()> {
+    let body = size.review();
+    let mut times = vec![Vec::new(); cases.len()];
+    for _ in 0..arguments.rounds {
+        for (case, times) in cases.iter().zip(&mut times) {
+            times.push(case.median_nanoseconds(&body, arguments.reviews)? / 1e3);
+        }
+    }
+    let once = |of: &dyn Fn(usize, &Case) -> Result<f64>| -> Result<Vec<Vec<f64>>> {
+        cases.iter().enumerate().map(|(number, case)| Ok(vec![of(number, case)?])).collect()
+    };
+    let time = Measure { title: "µs", digits: 1, values: times };
+    let mut measures = vec![time];
+    if counting {
+        let values = once(&|number, _| counted(number, size))?;
+        measures.push(Measure { title: "1,000 instructions", digits: 1, values });
+    }
+    let values = once(&|_, case| case.allocations(&body))?;
+    measures.push(Measure { title: "allocations", digits: 0, values });
+    let names: Vec<_> = cases.iter().map(|case| case.name.clone()).collect();
+    report::print(&format!("the decision, {} ({} bytes)", size.name(), body.len()), &names, &measures);
+    Ok(())
+}
+
+impl Case {
+    fn new(number: usize) -> Result<Self> {
+        let (name, many) = CASES.get(number).context("no such case")?;
+        let rules = |&(selectors, profiles, matching)| -> Result<Rules> {
+            let config = config::load(&values(selectors, profiles, matching), "values.yaml")?;
+            let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+            Ok(Rules::compile(config, setting))
+        };
+        Ok(Self { name: (*name).to_owned(), rules: many.as_ref().map(rules).transpose()? })
+    }
+
+    fn decide(&self, body: &[u8]) -> Result<Vec<u8>> {
+        match &self.rules {
+            None => echo::review(body),
+            Some(rules) => Ok(admission::review(body, rules, &Namespaces::new())?.body),
+        }
+    }
+
+    fn median_nanoseconds(&self, body: &[u8], reviews: usize) -> Result<f64> {
+        let mut times = Vec::with_capacity(reviews);
+        for _ in 0..reviews {
+            let start = Instant::now();
+            black_box(self.decide(black_box(body))?);
+            times.push(start.elapsed().as_nanos() as f64);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[reviews / 2])
+    }
+
+    fn allocations(&self, body: &[u8]) -> Result<f64> {
+        let mut decided = Ok(Vec::new());
+        let counted = allocation_counter::measure(|| decided = self.decide(body));
+        decided?;
+        Ok(counted.count_total as f64)
+    }
+}
+
+/// The instructions of one decision, in thousands.
+fn counted(case: usize, size: Size) -> Result<f64> {
+    let of = |reviews: usize| -> Result<u64> {
+        let (program, arguments) = (CACHEGRIND[0], &CACHEGRIND[1..]);
+        let output = Command::new(program)
+            .args(arguments)
+            .arg(std::env::current_exe()?)
+            .args(["--only", &case.to_string(), "--size", size.name(), "--reviews", &reviews.to_string()])
+            .output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        instructions(&String::from_utf8_lossy(&output.stderr))
+    };
+    Ok((of(MANY)? as f64 - of(FEW)? as f64) / (MANY - FEW) as f64 / 1e3)
+}
