@@ -83,7 +83,7 @@ fn same(one: &Check, other: &Check) -> bool {
     about(one) == about(other)
 }
 
-/// Tells of passwords that are written in the open.
+/// Tells of passwords and tokens that are written in the open.
 fn open(fields: &Map<String, Value>, path: &Path, report: &mut Report) {
     for (key, value) in fields {
         look(key, value, &path.key(key), report);
@@ -106,6 +106,6 @@ fn look(key: &str, value: &Value, path: &Path, report: &mut Report) {
 
 fn tell(key: &str, value: &str, path: &Path, report: &mut Report) {
     if secret::is_open_in_check(key, value) {
-        report.add(path, format!("{key} must not hold a password in the open: {REMEDY}"));
+        report.add(path, format!("{key} must not be written in the open: {REMEDY}"));
     }
 }

@@ -131,7 +131,7 @@ impl Layers<'_> {
             tags: appended(&lower.tags, upper.tags.to_list()),
             service_account_token: upper.service_account_token.unwrap_or(lower.service_account_token),
         };
-        volumes::check(lower, &profile, &upper.volume_mounts, &path, report);
+        volumes::check(lower, &profile, &upper.volume_mounts, provider, &path, report);
         let contradiction = |profile: &Profile| profile.wait_for_agent && profile.mode == Mode::Container;
         if contradiction(&profile) && !contradiction(lower) {
             let key = if upper.wait_for_agent.is_some() { "waitForAgent" } else { "mode" };

@@ -23,6 +23,7 @@ configuration that `serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
 * A key that is not listed here is ignored, except inside `agentSidecarInjection` and in variables, where it is an error.
+* What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.
 * Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
 * `config schema` prints the JSON Schema, for editors.
 ";

@@ -31,7 +31,7 @@ pub(super) fn is_literal(name: &str, value: &str) -> bool {
 }
 
 /// Keys of checks that end so hold nothing but a secret; those of files and switches end otherwise.
-const SECRET_IN_CHECKS: [&str; 16] = [
+const SECRET_IN_CHECKS: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
@@ -46,8 +46,9 @@ const SECRET_IN_CHECKS: [&str; 16] = [
     "app_key",
     "application_key",
     "authorization",
-    "credential",
-    "credentials",
+    "authkey",
+    "privkey",
+    "community_string",
 ];
 
 /// Whether the value of a key in a check is a literal password or token. Neither `ENC[…]`, nor a text with `%%env_…%%` in it,
@@ -60,7 +61,10 @@ pub(super) fn is_open_in_check(key: &str, value: &str) -> bool {
         key.strip_suffix(word)
             .is_some_and(|before| before.is_empty() || before.ends_with('_') || word.len() > 4)
     });
-    !value.is_empty() && !enclosed && !named && (secret || is_in_address(value))
+    !value.is_empty()
+        && !enclosed
+        && !named
+        && (secret || is_in_address(value) || value.contains("PRIVATE KEY-----"))
 }
 
 /// Whether a text contains an address with a password in it.
@@ -85,6 +89,35 @@ fn holds_key(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_of_checks_are_recognised() {
+        for (key, value, open) in [
+            ("password", "x", true),
+            ("Password", "x", true),
+            ("dbpassword", "x", true),
+            ("X-Api-Key", "x", true),
+            ("authorization", "Bearer x", true),
+            ("authorization", "Bearer %%env_TOKEN%%", false),
+            ("tls_pass", "x", true),
+            ("bypass", "x", false),
+            ("password", "", false),
+            ("password", "%%env_PASSWORD%%", false),
+            ("password", "%%env_PASSWORD", true),
+            ("password", "%%host%%", true),
+            ("password", "ENC[x]", false),
+            ("password_file", "/etc/x", false),
+            ("token_path", "/etc/x", false),
+            ("tls_private_key", "/etc/x.pem", false),
+            ("tls_private_key", "-----BEGIN PRIVATE KEY-----\nx", true),
+            ("url", "postgres://user:x@host/db", true),
+            ("url", "postgres://user:%%env_PASSWORD%%@host/db", false),
+            ("url", "postgres://user@host:5432/db?a=b:c@d", false),
+            ("url", "http://%%host%%:%%port%%/", false),
+        ] {
+            assert_eq!(is_open_in_check(key, value), open, "{key}: {value}");
+        }
+    }
 
     #[test]
     fn keys_are_recognised() {

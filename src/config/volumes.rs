@@ -22,7 +22,7 @@ const OURS: [&str; 8] = [
 /// What the volumes of checks begin with.
 const OURS_FOR_CHECKS: &str = "datadog-check-";
 
-/// Directories that are always ours, or are where a key of a profile is set.
+/// Directories of the sidecar that are ours, some only where a key of the profile is set.
 const SOCKETS: &str = "/var/run/datadog";
 const CERTIFICATES: &str = "/etc/datadog-agent/certificates";
 const RUN: &str = "/opt/datadog-agent/run";
@@ -127,32 +127,40 @@ pub(super) fn check(
     lower: &Profile,
     profile: &Profile,
     own: &[file::VolumeMount],
+    provider: Provider,
     path: &Path,
     report: &mut Report,
 ) {
     for mount in &profile.volume_mounts {
         let (name, at) = (text(mount, "name"), text(mount, "mountPath"));
-        let own = own.iter().position(|other| trimmed(&other.mount_path) == at);
-        let path = own.map_or_else(|| path.clone(), |index| path.key("volumeMounts").index(index));
+        let wrong = meets(profile, provider, at);
+        let Some(index) = own.iter().position(|other| trimmed(&other.mount_path) == at) else {
+            if let Some(wrong) = wrong.filter(|_| meets(lower, provider, at).is_none()) {
+                report.add(path, format!("the default profile mounts a volume at {at}, which {wrong}"));
+            }
+            continue;
+        };
+        let path = path.key("volumeMounts").index(index);
         if !profile.volumes.iter().any(|volume| text(volume, "name") == name) {
             report.add(&path.key("name"), format!("there is no volume {name:?} in this profile"));
         }
-        if let Some(wrong) = meets(profile, at).filter(|_| own.is_some() || meets(lower, at).is_none()) {
-            let place = if own.is_some() { path.key("mountPath") } else { path };
-            report.add(&place, format!("{at} {wrong}"));
+        if let Some(wrong) = wrong {
+            report.add(&path.key("mountPath"), wrong);
         }
     }
 }
 
 /// Why something of ours is at a path of the sidecar.
-fn meets(profile: &Profile, at: &str) -> Option<&'static str> {
+fn meets(profile: &Profile, provider: Provider, at: &str) -> Option<&'static str> {
     let read_only = profile.security_context.get("readOnlyRootFilesystem") == Some(&Value::Bool(true));
     let mut maps = profile.checks.iter().filter_map(|check| match check.source {
         CheckSource::ConfigMap(_) => Some(check.name.as_str()),
         CheckSource::Container { .. } => None,
     });
     match at {
-        SOCKETS => Some("is where the sockets of the agent are"),
+        SOCKETS if profile.sockets && provider == Provider::Fargate => {
+            Some("is where the sockets of the agent are")
+        }
         CERTIFICATES => Some("is where the certificate of the Cluster Agent is"),
         RUN if profile.logs.enabled && !read_only => {
             Some("is where the agent remembers what it read of the logs")
@@ -189,11 +197,11 @@ fn check_source(source: &Map<String, Value>, provider: Provider, path: &Path, re
     }
     match (provider, kind.as_str()) {
         (Provider::Fargate, "hostPath") => {
-            report.add(&path, "EKS Fargate starts no pod with a directory of its node");
+            report.add(&path, "EKS Fargate mounts no directory of a node");
         }
         (Provider::Fargate, "csi") => report.add(
             &path,
-            "EKS Fargate runs no CSI driver in the node's place: use a persistentVolumeClaim, which it takes for EFS",
+            "EKS Fargate has no inline CSI volumes, only those of EFS through a persistentVolumeClaim",
         ),
         _ => {}
     }

@@ -4,6 +4,7 @@ mod bad;
 mod command;
 mod good;
 mod laws;
+mod profiles;
 
 use datadog_sidecar_injector::config::{self, Config};
 
