@@ -63,7 +63,7 @@ impl<'a> Patch<'a> {
         if edits.remove.is_empty() && self.shape.at(list).is_none() {
             return self.create(list, |text| {
                 text.push('[');
-                push_joined(text, edits.prepend.iter().chain(&edits.append));
+                push_joined(text, edits.prepend.iter().chain(&edits.append), |text, e| text.push_str(e));
                 text.push(']');
             });
         }
@@ -169,13 +169,17 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Appends JSON texts with commas between them.
-pub(crate) fn push_joined(text: &mut String, elements: impl IntoIterator<Item = impl AsRef<str>>) {
+/// Appends elements with commas between them.
+pub(crate) fn push_joined<T>(
+    text: &mut String,
+    elements: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut String, T),
+) {
     for (position, element) in elements.into_iter().enumerate() {
         if position > 0 {
             text.push(',');
         }
-        text.push_str(element.as_ref());
+        push(text, element);
     }
 }
 
@@ -184,10 +188,18 @@ fn push_pointer(text: &mut String, path: &[Step<'_>]) {
     for step in path {
         text.push('/');
         match step {
-            Step::Key(key) if key.bytes().all(|b| b.is_ascii_alphanumeric()) => text.push_str(key),
+            Step::Key(key) if !key.bytes().any(|b| matches!(b, b'~' | b'/') || is_escaped(b)) => {
+                text.push_str(key)
+            }
             Step::Key(key) => {
-                let escaped = string(&key.replace('~', "~0").replace('/', "~1"));
-                text.push_str(escaped.get(1..escaped.len() - 1).unwrap_or_default());
+                let escaped = string(key);
+                for character in escaped[1..escaped.len() - 1].chars() {
+                    match character {
+                        '~' => text.push_str("~0"),
+                        '/' => text.push_str("~1"),
+                        plain => text.push(plain),
+                    }
+                }
             }
             Step::Index(index) => {
                 // Writing to a string cannot fail.
@@ -200,7 +212,7 @@ fn push_pointer(text: &mut String, path: &[Step<'_>]) {
 
 /// Appends a string as JSON.
 pub fn push_string(text: &mut String, value: &str) {
-    if value.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+    if value.bytes().any(is_escaped) {
         // Serialising a string cannot fail.
         text.push_str(&serde_json::to_string(value).unwrap_or_default());
         return;
@@ -208,6 +220,11 @@ pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
     text.push_str(value);
     text.push('"');
+}
+
+/// Whether JSON writes a byte of a string as something else.
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 /// A string as JSON.

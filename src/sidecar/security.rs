@@ -59,7 +59,8 @@ pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
         (no_escalation, "allowPrivilegeEscalation", "false"),
         (seccomp, "seccompProfile", r#"{"type":"RuntimeDefault"}"#),
     ];
-    let mut json = profile.json.clone();
+    let mut json = String::with_capacity(profile.json.len() + 256);
+    json.push_str(&profile.json);
     for (_, field, value) in followed.into_iter().filter(|(holds, ..)| *holds) {
         if profile.fields.iter().all(|f| f != field) {
             json.push_str(if json.is_empty() { "\"" } else { ",\"" });
