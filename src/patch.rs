@@ -8,7 +8,7 @@ mod shape;
 
 pub use shape::{Fault, Shape};
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 /// One step of a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,26 +188,36 @@ fn push_pointer(text: &mut String, path: &[Step<'_>]) {
     for step in path {
         text.push('/');
         match step {
-            Step::Key(key) if !key.bytes().any(|b| matches!(b, b'~' | b'/') || is_escaped(b)) => {
-                text.push_str(key)
-            }
-            Step::Key(key) => {
-                let escaped = string(key);
-                for character in escaped[1..escaped.len() - 1].chars() {
-                    match character {
-                        '~' => text.push_str("~0"),
-                        '/' => text.push_str("~1"),
-                        plain => text.push(plain),
-                    }
-                }
-            }
-            Step::Index(index) => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{index}");
-            }
+            Step::Key(key) => push_key(text, key),
+            Step::Index(index) => push_number(text, *index),
             Step::End => text.push('-'),
         }
     }
+}
+
+fn push_key(text: &mut String, key: &str) {
+    if key.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return text.push_str(key);
+    }
+    if key.bytes().any(is_escaped) {
+        let json = string(key);
+        text.push_str(&json[1..json.len() - 1].replace('~', "~0").replace('/', "~1"));
+        return;
+    }
+    for part in key.split_inclusive(['~', '/']) {
+        match (part.strip_suffix('~'), part.strip_suffix('/')) {
+            (Some(plain), _) => text.extend([plain, "~0"]),
+            (_, Some(plain)) => text.extend([plain, "~1"]),
+            _ => text.push_str(part),
+        }
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Appends a string as JSON.
