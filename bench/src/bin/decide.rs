@@ -15,8 +15,11 @@ use injector_bench::{
 };
 use std::{hint::black_box, process::Command, time::Instant};
 
-/// What is decided: nothing but the uid, or with so many selectors and profiles.
-const CASES: [(&str, Option<(usize, usize, Matching)>); 6] = [
+/// So many selectors and profiles.
+type Many = (usize, usize, Matching);
+
+/// What is decided: with so many selectors and profiles, or nothing but the uid.
+const CASES: [(&str, Option<Many>); 6] = [
     ("echo", None),
     ("injected", Some((1, 1, Matching::Last))),
     ("no selector matches", Some((1, 1, Matching::None))),
