@@ -98,19 +98,16 @@ fn push_list<'a>(json: &mut String, field: &str, elements: impl Iterator<Item = 
     json.push_str(",\"");
     json.push_str(field);
     json.push_str("\":[");
-    push_joined(json, elements);
+    push_joined(json, elements, String::push_str);
     json.push(']');
 }
 
 fn push_quantities(json: &mut String, list: &[(String, String)]) {
     json.push('{');
-    for (position, (resource, quantity)) in list.iter().enumerate() {
-        if position > 0 {
-            json.push(',');
-        }
+    push_joined(json, list, |json, (resource, quantity)| {
         push_string(json, resource);
         json.push(':');
         push_string(json, quantity);
-    }
+    });
     json.push('}');
 }
