@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit;
 pub mod control_plane;
 pub mod injector;
+pub mod installation;
 pub mod other_webhook;
 pub mod pki;
 pub mod pods;
@@ -15,6 +16,7 @@ pub mod wait;
 use std::io::Write as _;
 
 pub use injector::{Injector, Reached};
+pub use installation::Installation;
 pub use scene::{Scene, yaml};
 
 /// Says, past libtest's capture, that something was not tested; `tests/run.sh` counts it.

@@ -82,6 +82,11 @@ impl Api {
         self.send(Method::GET, &path(object), "application/json", &Value::Null).await
     }
 
+    /// `kubectl delete`.
+    pub async fn delete(&self, object: &Value) -> Reply {
+        self.send(Method::DELETE, &path(object), "application/json", &Value::Null).await
+    }
+
     /// The pods of a namespace.
     pub async fn pods(&self, namespace: &str) -> Vec<Value> {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
