@@ -24,6 +24,7 @@ mod shape;
 mod tree;
 mod variables;
 mod volumes;
+mod words;
 
 pub use load::{load, load_bytes};
 pub use problem::{Problem, Problems};
