@@ -277,7 +277,7 @@ pub struct Logs {
 pub struct Cws {
     /// The image that brings the tracer.
     pub image: Image,
-    /// Entrypoints of containers that state no command, by the container's name.
+    /// Entrypoints of containers that state no command, by the container's name. None is empty.
     pub entrypoints: Vec<(String, Vec<String>)>,
 }
 
