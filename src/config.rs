@@ -24,6 +24,7 @@ mod shape;
 mod tree;
 mod variables;
 mod volumes;
+mod words;
 
 pub use load::{load, load_bytes};
 pub use problem::{Problem, Problems};
@@ -276,7 +277,7 @@ pub struct Logs {
 pub struct Cws {
     /// The image that brings the tracer.
     pub image: Image,
-    /// Entrypoints of containers that state no command, by the container's name.
+    /// Entrypoints of containers that state no command, by the container's name. None is empty.
     pub entrypoints: Vec<(String, Vec<String>)>,
 }
 

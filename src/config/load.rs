@@ -6,7 +6,7 @@ use super::{
     hash, image, names, notice,
     problem::{Path, Problem, Problems, Report},
     profiles::{self, Layers},
-    propagate, schema, selectors, shape, tree,
+    propagate, schema, selectors, shape, tree, words,
 };
 
 /// The kubelet's port: on Fargate it shares the pod's address.
@@ -68,7 +68,7 @@ fn not_utf8(bytes: &[u8], end: usize, file: &str) -> Problems {
 fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
     if let (Some(_), Some(kind)) = (root.get("apiVersion"), root.get("kind")) {
         let kind = kind.text(text).unwrap_or_default();
-        let message = format!("this is a Kubernetes object ({}), and no values file", shape::shortened(kind));
+        let message = format!("this is a Kubernetes object ({}), and no values file", words::shortened(kind));
         report.at(root.place, &Path::default(), message);
         return Config::default();
     }

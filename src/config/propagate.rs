@@ -12,15 +12,18 @@ use std::collections::BTreeMap;
 pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
     let path = Path::default().key("datadog");
     let dogstatsd = &datadog.dogstatsd;
-    let (labels, annotations) = (&datadog.pod_labels_as_tags, &datadog.pod_annotations_as_tags);
     let switch = |value: Option<bool>| value.map(|value| value.to_string());
     let tags = dogstatsd.tags.to_list().join(" ");
     let origin = switch(dogstatsd.origin_detection);
     let variables = [
         ("logLevel", "DD_LOG_LEVEL", datadog.log_level.clone()),
         ("dd_url", "DD_DD_URL", datadog.dd_url.clone()),
-        ("podLabelsAsTags", "DD_KUBERNETES_POD_LABELS_AS_TAGS", mapping(labels)),
-        ("podAnnotationsAsTags", "DD_KUBERNETES_POD_ANNOTATIONS_AS_TAGS", mapping(annotations)),
+        ("podLabelsAsTags", "DD_KUBERNETES_POD_LABELS_AS_TAGS", mapping(&datadog.pod_labels_as_tags)),
+        (
+            "podAnnotationsAsTags",
+            "DD_KUBERNETES_POD_ANNOTATIONS_AS_TAGS",
+            mapping(&datadog.pod_annotations_as_tags),
+        ),
         (
             "namespaceLabelsAsTags",
             "DD_KUBERNETES_NAMESPACE_LABELS_AS_TAGS",

@@ -1,6 +1,6 @@
 //! The reference page of the configuration, made from the schema and so from the comments in `file`.
 
-use super::{schema, shape};
+use super::{schema, shape, words};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -79,7 +79,7 @@ fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let choices = shape::choices(schema);
     let words =
-        if choices.is_empty() { String::new() } else { format!(" One of {}.", shape::listed(&choices)) };
+        if choices.is_empty() { String::new() } else { format!(" One of {}.", words::listed(&choices)) };
     format!("{}{words}", text.replace('\n', " ").replace('|', "\\|"))
 }
 

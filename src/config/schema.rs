@@ -94,14 +94,17 @@ mod tests {
     use super::*;
     use crate::config::{Config, load, problem::Report, shape, tree};
 
-    const EXAMPLE: &str = include_str!("../../examples/values.yaml");
+    const EXAMPLES: [&str; 2] =
+        [include_str!("../../examples/values.yaml"), include_str!("../../examples/profiles.yaml")];
 
     #[test]
-    fn the_published_schema_accepts_the_example() {
-        let mut report = Report::default();
-        let root = tree::parse(EXAMPLE).unwrap();
-        shape::check(&root, EXAMPLE, &schema(), &mut report);
-        assert_eq!(report.into_problems("example"), None);
+    fn the_published_schema_accepts_the_examples() {
+        for example in EXAMPLES {
+            let mut report = Report::default();
+            let root = tree::parse(example).unwrap();
+            shape::check(&root, example, &schema(), &mut report);
+            assert_eq!(report.into_problems("example"), None);
+        }
     }
 
     #[test]

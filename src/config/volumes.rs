@@ -3,7 +3,7 @@
 use super::{
     CheckSource, Profile, Provider, file, names,
     problem::{Path, Report},
-    shape::{listed, nearest},
+    words::{listed, nearest},
 };
 use serde_json::{Map, Value};
 

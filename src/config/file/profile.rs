@@ -149,7 +149,8 @@ pub(in crate::config) struct Cws {
     /// The image that brings the tracer. Built in: `cws-instrumentation`, with the registry of `agentSidecarInjection` and the
     /// tag of the agent that is built in.
     pub(in crate::config) image: ImageParts,
-    /// The entrypoints of images: by the name of a container that states no `command`, the command it starts with.
+    /// By the name of a container that states no `command`: the entrypoint of its image, and after it the image's own
+    /// arguments where the container states no `args`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(in crate::config) entrypoints: BTreeMap<String, Vec<String>>,
 }
