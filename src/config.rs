@@ -66,10 +66,6 @@ pub struct Config {
     pub pull_policy: PullPolicy,
     /// Names of Secrets appended to the pod's `imagePullSecrets`.
     pub image_pull_secrets: Vec<String>,
-    /// `kubeletApiLogging.enabled`.
-    pub kubelet_logs: bool,
-    /// `kubeletApiLogging.containerCollectAll`.
-    pub collect_all_logs: bool,
     /// What becomes of a pod whose namespace is known to lack the Secret of the API key.
     pub on_missing_secret: OnMissingSecret,
     /// Which pods, in order: the first that matches wins.
@@ -400,8 +396,6 @@ impl Default for Config {
             image: image(),
             pull_policy: PullPolicy::IfNotPresent,
             image_pull_secrets: Vec::new(),
-            kubelet_logs: false,
-            collect_all_logs: false,
             on_missing_secret: OnMissingSecret::Skip,
             selectors: vec![Selector {
                 object: Some(LabelSelector {

@@ -115,8 +115,6 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
             &at.key("imagePullSecrets"),
             report,
         ),
-        kubelet_logs: injection.kubelet_api_logging.enabled,
-        collect_all_logs: injection.kubelet_api_logging.container_collect_all,
         on_missing_secret: injection.on_missing_secret,
         selectors: if selectors.is_empty() { built_in.selectors } else { selectors },
         profiles,

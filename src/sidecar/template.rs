@@ -8,7 +8,7 @@ use super::{
     volumes::{From, Own},
 };
 use crate::{
-    config::{Config, Logs, Mode, Ports, Profile, Provider, Resources},
+    config::{Config, Mode, Ports, Profile, Provider, Resources},
     patch::string,
     rules::Setting,
 };
@@ -112,10 +112,7 @@ impl Template {
         if sockets {
             sockets::AGENT.into_iter().for_each(|(name, value)| set(name, value));
         }
-        let logs = Logs {
-            enabled: config.kubelet_logs || profile.logs.enabled,
-            collect_all: config.collect_all_logs || profile.logs.collect_all,
-        };
+        let logs = profile.logs;
         if logs.enabled {
             set("DD_LOGS_ENABLED", "true");
             set("DD_LOGS_CONFIG_K8S_CONTAINER_USE_KUBELET_API", "true");

@@ -25,8 +25,7 @@ pub fn configurations() -> Vec<(&'static str, Rules)> {
     let profile = |change: &dyn Fn(&mut Profile)| everything(&|config| change(&mut config.profiles[0]));
     let all = |config: &mut Config| {
         config.cluster_agent.as_mut().unwrap().tls_verification = true;
-        config.kubelet_logs = true;
-        config.collect_all_logs = true;
+        config.profiles[0].logs = Logs { enabled: true, collect_all: true };
         config.tags = vec!["team:a".into()];
         config.cluster_name = "prod".into();
         config.image_pull_secrets = vec!["pull".into()];

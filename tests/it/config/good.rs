@@ -139,7 +139,7 @@ podOverrides: [mode]
 excludedNamespaces: []
 "#,
     );
-    assert!(!config.enabled && config.kubelet_logs && config.collect_all_logs);
+    assert!(!config.enabled && config.profiles[0].logs.enabled && config.profiles[0].logs.collect_all);
     assert_eq!((config.provider, config.pull_policy), (Provider::None, PullPolicy::Always));
     assert!(config.cluster_agent.is_some_and(|agent| agent.tls_verification));
     assert_eq!(config.image.tag, "7.50", "a tag that YAML takes for a number keeps its own text");
