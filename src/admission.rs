@@ -161,7 +161,7 @@ fn place(error: &serde_json::Error) -> String {
     format!("{what} at line {} column {}", error.line(), error.column())
 }
 
-fn opened<O>(review: Review<'_, O>) -> Result<(Envelope, Request<'_, O>), Refusal> {
+fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Refusal> {
     let request = review.request.ok_or(Refusal::NoUid)?;
     let api_version = match &*review.api_version {
         "admission.k8s.io/v1" => "admission.k8s.io/v1",
@@ -171,7 +171,7 @@ fn opened<O>(review: Review<'_, O>) -> Result<(Envelope, Request<'_, O>), Refusa
     if request.uid.is_empty() {
         return Err(Refusal::NoUid);
     }
-    Ok((Envelope { api_version, uid: request.uid.to_string() }, request))
+    Ok((Envelope { api_version, uid: request.uid.clone() }, request))
 }
 
 impl<O> Request<'_, O> {

@@ -8,7 +8,7 @@ mod shape;
 
 pub use shape::{Fault, Shape};
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 /// One step of a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl<'a> Patch<'a> {
         if edits.remove.is_empty() && self.shape.at(list).is_none() {
             return self.create(list, |text| {
                 text.push('[');
-                push_joined(text, edits.prepend.iter().chain(&edits.append));
+                push_joined(text, edits.prepend.iter().chain(&edits.append), |text, e| text.push_str(e));
                 text.push(']');
             });
         }
@@ -169,13 +169,17 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// Appends JSON texts with commas between them.
-pub(crate) fn push_joined(text: &mut String, elements: impl IntoIterator<Item = impl AsRef<str>>) {
+/// Appends elements with commas between them.
+pub(crate) fn push_joined<T>(
+    text: &mut String,
+    elements: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut String, T),
+) {
     for (position, element) in elements.into_iter().enumerate() {
         if position > 0 {
             text.push(',');
         }
-        text.push_str(element.as_ref());
+        push(text, element);
     }
 }
 
@@ -184,23 +188,41 @@ fn push_pointer(text: &mut String, path: &[Step<'_>]) {
     for step in path {
         text.push('/');
         match step {
-            Step::Key(key) if key.bytes().all(|b| b.is_ascii_alphanumeric()) => text.push_str(key),
-            Step::Key(key) => {
-                let escaped = string(&key.replace('~', "~0").replace('/', "~1"));
-                text.push_str(escaped.get(1..escaped.len() - 1).unwrap_or_default());
-            }
-            Step::Index(index) => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{index}");
-            }
+            Step::Key(key) => push_key(text, key),
+            Step::Index(index) => push_number(text, *index),
             Step::End => text.push('-'),
         }
     }
 }
 
+fn push_key(text: &mut String, key: &str) {
+    if key.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return text.push_str(key);
+    }
+    if key.bytes().any(is_escaped) {
+        let json = string(key);
+        text.push_str(&json[1..json.len() - 1].replace('~', "~0").replace('/', "~1"));
+        return;
+    }
+    for part in key.split_inclusive(['~', '/']) {
+        match (part.strip_suffix('~'), part.strip_suffix('/')) {
+            (Some(plain), _) => text.extend([plain, "~0"]),
+            (_, Some(plain)) => text.extend([plain, "~1"]),
+            _ => text.push_str(part),
+        }
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
 /// Appends a string as JSON.
 pub fn push_string(text: &mut String, value: &str) {
-    if value.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+    if value.bytes().any(is_escaped) {
         // Serialising a string cannot fail.
         text.push_str(&serde_json::to_string(value).unwrap_or_default());
         return;
@@ -208,6 +230,11 @@ pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
     text.push_str(value);
     text.push('"');
+}
+
+/// Whether JSON writes a byte of a string as something else.
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 /// A string as JSON.

@@ -120,20 +120,27 @@ pub fn memory(process: u32) -> Result<Memory> {
     Ok(Memory { resident: field("VmRSS:")?, peak: field("VmHWM:")? })
 }
 
-/// The instructions that a command under cachegrind reported on its standard error.
-///
-/// # Errors
-///
-/// It reported none.
-pub fn instructions(report: &str) -> Result<u64> {
-    let line = report.lines().find(|line| line.contains("I ") && line.contains("refs:"));
-    let number = line.and_then(|line| line.rsplit(' ').next()).context("cachegrind reported nothing")?;
-    Ok(number.replace(',', "").parse()?)
-}
-
 /// What is put before a command to count its instructions.
 pub const CACHEGRIND: [&str; 4] =
     ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"];
+
+/// What is put before a command to count its allocations.
+pub const MEMCHECK: [&str; 4] = ["valgrind", "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"];
+
+/// What a command under valgrind reported on its standard error: instructions, or allocations.
+///
+/// # Errors
+///
+/// It reported nothing.
+pub fn counted(report: &str) -> Result<u64> {
+    let instructions = report.lines().find_map(|line| line.split_once("refs:")).map(|(_, number)| number);
+    let allocations =
+        || report.lines().find_map(|line| line.split_once("total heap usage:")?.1.split_once("allocs"));
+    let number = instructions
+        .or_else(|| allocations().map(|(number, _)| number))
+        .context("valgrind reported nothing")?;
+    Ok(number.trim().replace(',', "").parse()?)
+}
 
 /// Whether valgrind is installed.
 pub fn has_valgrind() -> bool {

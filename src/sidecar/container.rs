@@ -1,6 +1,6 @@
 //! The containers we add, as JSON.
 
-use super::{COPY_STEP, SIDECAR, env, template::Template};
+use super::{SIDECAR, env, ports::Chosen, template::Template};
 use crate::{
     config::Resources,
     patch::{push_joined, push_string},
@@ -12,6 +12,8 @@ pub(super) struct PerPod<'a> {
     pub(super) env_label: Option<&'a str>,
     pub(super) auto_exit: bool,
     pub(super) native: bool,
+    pub(super) waits: bool,
+    pub(super) ports: &'a Chosen,
     pub(super) socket_mount: Option<&'a str>,
     /// As [`resources`] writes them.
     pub(super) resources: &'a str,
@@ -19,38 +21,43 @@ pub(super) struct PerPod<'a> {
     pub(super) security: &'a str,
 }
 
+/// Holds the applications back until the agent is up, for two minutes at most.
+const PROBE: &str = concat!(
+    r#","startupProbe":{"exec":{"command":["/probe.sh"]},"#,
+    r#""periodSeconds":2,"timeoutSeconds":5,"failureThreshold":60}"#
+);
+
 /// The sidecar.
 pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
-    let mut json = begin(SIDECAR, template);
+    let mut json = begin(SIDECAR, &template.image);
     if pod.native {
         json.push_str(r#","restartPolicy":"Always""#);
     }
+    push_list(&mut json, "ports", pod.ports.ports.iter().copied());
     let label = pod.env_label.filter(|value| !value.is_empty() && !template.configures("DD_ENV"));
     let label = label.map(|value| env::literal("DD_ENV", value));
     let auto_exit = (pod.auto_exit && !template.configures("DD_AUTO_EXIT_NOPROCESS_ENABLED"))
         .then(|| env::literal("DD_AUTO_EXIT_NOPROCESS_ENABLED", "true"));
     let own = (!template.own_env.is_empty()).then_some(template.own_env.as_str());
-    let variables = [Some(template.env.as_str()), label.as_deref(), auto_exit.as_deref(), own];
-    push_list(&mut json, "env", variables.into_iter().flatten());
+    let ours = [Some(template.env.as_str()), label.as_deref(), auto_exit.as_deref()];
+    let ports = pod.ports.env.iter().map(String::as_str);
+    push_list(&mut json, "env", ours.into_iter().flatten().chain(ports).chain(own));
     json.push_str(pod.resources);
     push_list(
         &mut json,
         "volumeMounts",
         pod.socket_mount.into_iter().chain(template.mounts.iter().map(String::as_str)),
     );
+    if pod.waits {
+        json.push_str(PROBE);
+    }
     end(json, pod.security)
 }
 
-/// The init step that copies the image's configuration to the volume the agent may write to.
-pub(super) fn copy_step(template: &Template, resources: &str, security: &str) -> String {
-    let mut json = begin(COPY_STEP, template);
-    json.push_str(r#","command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"]"#);
+/// An init step of ours, from the members that are the same for all pods.
+pub(super) fn step(name: &str, members: &str, resources: &str, security: &str) -> String {
+    let mut json = begin(name, members);
     json.push_str(resources);
-    push_list(
-        &mut json,
-        "volumeMounts",
-        [r#"{"name":"agent-config","mountPath":"/agent-config"}"#].into_iter(),
-    );
     end(json, security)
 }
 
@@ -64,12 +71,12 @@ pub(super) fn resources(resources: &Resources) -> String {
     json
 }
 
-fn begin(name: &str, template: &Template) -> String {
+fn begin(name: &str, members: &str) -> String {
     let mut json = String::with_capacity(4096);
     json.push_str(r#"{"name":"#);
     push_string(&mut json, name);
     json.push(',');
-    json.push_str(&template.image);
+    json.push_str(members);
     json
 }
 
@@ -91,19 +98,16 @@ fn push_list<'a>(json: &mut String, field: &str, elements: impl Iterator<Item = 
     json.push_str(",\"");
     json.push_str(field);
     json.push_str("\":[");
-    push_joined(json, elements);
+    push_joined(json, elements, String::push_str);
     json.push(']');
 }
 
 fn push_quantities(json: &mut String, list: &[(String, String)]) {
     json.push('{');
-    for (position, (resource, quantity)) in list.iter().enumerate() {
-        if position > 0 {
-            json.push(',');
-        }
+    push_joined(json, list, |json, (resource, quantity)| {
         push_string(json, resource);
         json.push(':');
         push_string(json, quantity);
-    }
+    });
     json.push('}');
 }

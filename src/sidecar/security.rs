@@ -59,7 +59,8 @@ pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
         (no_escalation, "allowPrivilegeEscalation", "false"),
         (seccomp, "seccompProfile", r#"{"type":"RuntimeDefault"}"#),
     ];
-    let mut json = profile.json.clone();
+    let mut json = String::with_capacity(profile.json.len() + 256);
+    json.push_str(&profile.json);
     for (_, field, value) in followed.into_iter().filter(|(holds, ..)| *holds) {
         if profile.fields.iter().all(|f| f != field) {
             json.push_str(if json.is_empty() { "\"" } else { ",\"" });
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn followed(profile: Value, spec: &str) -> Value {
+    fn followed(profile: &Value, spec: &str) -> Value {
         let profile = Profile::new(profile.as_object().unwrap());
         let members = follow(&profile, &serde_json::from_str(spec).unwrap());
         serde_json::from_str(&format!("{{{members}}}")).unwrap()
@@ -108,7 +109,7 @@ mod tests {
             ),
             (r#"{"containers":[]}"#, json!({})),
         ] {
-            assert_eq!(followed(json!({}), spec), expected, "{spec}");
+            assert_eq!(followed(&json!({}), spec), expected, "{spec}");
         }
     }
 
@@ -117,13 +118,13 @@ mod tests {
         let restricted = r#"{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},"containers":[{}]}"#;
         assert_eq!(
             followed(
-                json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}),
+                &json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}),
                 restricted
             ),
             json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}, "runAsNonRoot": true}),
         );
         assert_eq!(
-            followed(json!({"runAsUser": 0}), restricted),
+            followed(&json!({"runAsUser": 0}), restricted),
             json!({"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}),
         );
     }

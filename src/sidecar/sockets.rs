@@ -1,7 +1,7 @@
 //! The directory in which the agent and the applications meet: one volume, mounted everywhere, and its addresses.
 
 use super::{
-    Conflict, SIDECAR, datadog_volumes, is_own,
+    Obstacle, SIDECAR, datadog_volumes, is_own,
     plan::Plan,
     volumes::{self, Own},
 };
@@ -14,6 +14,9 @@ use std::borrow::Cow;
 const PATH: &str = "/var/run/datadog";
 
 const VOLUME: Own = Own::empty_dir("ddsockets");
+
+/// The autoscaler's list where it holds no more.
+const VOLUME_ALONE: &str = r#""ddsockets""#;
 
 /// The usual mount.
 const MOUNT: &str = r#"{"name":"ddsockets","mountPath":"/var/run/datadog"}"#;
@@ -52,16 +55,15 @@ pub(super) fn add(
     metadata: &Metadata<'_>,
     spec: &Spec<'_>,
     plan: &mut Plan<'_>,
-) -> Result<Cow<'static, str>, Conflict> {
+) -> Result<Cow<'static, str>, Obstacle> {
     let volume = match users_own(spec) {
         Some(volume) => volume,
         None => {
             if volumes::add_one(&VOLUME, spec, plan)? {
-                plan.annotations.extend(
-                    safe_to_evict(metadata).map(|list| (Annotations::SAFE_TO_EVICT, string(&list).into())),
-                );
+                plan.annotations
+                    .extend(safe_to_evict(metadata).map(|list| (Annotations::SAFE_TO_EVICT, list)));
             }
-            VOLUME.name
+            "ddsockets"
         }
     };
     connect(spec, volume, plan);
@@ -137,12 +139,16 @@ fn mount(volume: &str) -> Cow<'static, str> {
     format!(r#"{{"name":{},"mountPath":{}}}"#, string(volume), string(PATH)).into()
 }
 
-/// The autoscaler's list with our volume in it; `None` where it is in it.
-fn safe_to_evict(metadata: &Metadata<'_>) -> Option<String> {
+/// The autoscaler's list with our volume in it, a JSON string; `None` where it is in it.
+fn safe_to_evict(metadata: &Metadata<'_>) -> Option<Cow<'static, str>> {
     let list =
         metadata.annotations.as_ref().and_then(|a| a.get(Annotations::SAFE_TO_EVICT)).unwrap_or_default();
     if list.split(',').any(|name| name.trim() == VOLUME.name) {
         return None;
     }
-    Some(if list.trim().is_empty() { VOLUME.name.to_owned() } else { format!("{list},{}", VOLUME.name) })
+    Some(if list.trim().is_empty() {
+        VOLUME_ALONE.into()
+    } else {
+        string(&format!("{list},{}", VOLUME.name)).into()
+    })
 }

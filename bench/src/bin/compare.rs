@@ -229,5 +229,5 @@ async fn counted(subject: &Subject, size: Size, reviews: usize) -> Result<u64> {
     for _ in 0..reviews {
         connection.ask(&target).await?;
     }
-    process::instructions(&server.end()?)
+    process::counted(&server.end()?)
 }

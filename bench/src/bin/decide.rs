@@ -9,14 +9,17 @@ use datadog_sidecar_injector::{
 use injector_bench::{
     body::Size,
     echo,
-    process::{CACHEGRIND, has_valgrind, instructions},
+    process::{CACHEGRIND, MEMCHECK, counted, has_valgrind},
     report::{self, Measure},
     values::{Matching, values},
 };
 use std::{hint::black_box, process::Command, time::Instant};
 
-/// What is decided: nothing but the uid, or with so many selectors and profiles.
-const CASES: [(&str, Option<(usize, usize, Matching)>); 6] = [
+/// So many selectors and profiles.
+type Many = (usize, usize, Matching);
+
+/// What is decided: with so many selectors and profiles, or nothing but the uid.
+const CASES: [(&str, Option<Many>); 6] = [
     ("echo", None),
     ("injected", Some((1, 1, Matching::Last))),
     ("no selector matches", Some((1, 1, Matching::None))),
@@ -65,7 +68,7 @@ fn main() -> Result<()> {
     }
     let counting = has_valgrind();
     if !counting {
-        eprintln!("valgrind is not installed: instructions are not counted");
+        eprintln!("valgrind is not installed: neither instructions nor allocations are counted");
     }
     let cases: Vec<_> = (0..CASES.len()).map(Case::new).collect::<Result<_>>()?;
     for size in size.map_or(Size::ALL.to_vec(), |size| vec![size]) {
@@ -82,17 +85,17 @@ fn table(size: Size, cases: &[Case], arguments: &Arguments, counting: bool) -> R
             times.push(case.median_nanoseconds(&body, arguments.reviews)? / 1e3);
         }
     }
-    let once = |of: &dyn Fn(usize, &Case) -> Result<f64>| -> Result<Vec<Vec<f64>>> {
-        cases.iter().enumerate().map(|(number, case)| Ok(vec![of(number, case)?])).collect()
-    };
     let time = Measure { title: "µs", digits: 1, values: times };
     let mut measures = vec![time];
     if counting {
-        let values = once(&|number, _| counted(number, size))?;
+        let count = |tool: &[&str], unit: f64| -> Result<Vec<Vec<f64>>> {
+            (0..cases.len()).map(|case| Ok(vec![of_one(tool, case, size)? / unit])).collect()
+        };
+        let values = count(&CACHEGRIND, 1e3)?;
         measures.push(Measure { title: "1,000 instructions", digits: 1, values });
+        let values = count(&MEMCHECK, 1.0)?;
+        measures.push(Measure { title: "allocations", digits: 0, values });
     }
-    let values = once(&|_, case| case.allocations(&body))?;
-    measures.push(Measure { title: "allocations", digits: 0, values });
     let names: Vec<_> = cases.iter().map(|case| case.name.clone()).collect();
     report::print(&format!("the decision, {} ({} bytes)", size.name(), body.len()), &names, &measures);
     Ok(())
@@ -126,26 +129,19 @@ impl Case {
         times.sort_by(f64::total_cmp);
         Ok(times[reviews / 2])
     }
-
-    fn allocations(&self, body: &[u8]) -> Result<f64> {
-        let mut decided = Ok(Vec::new());
-        let counted = allocation_counter::measure(|| decided = self.decide(body));
-        decided?;
-        Ok(counted.count_total as f64)
-    }
 }
 
-/// The instructions of one decision, in thousands.
-fn counted(case: usize, size: Size) -> Result<f64> {
+/// What valgrind counts of one decision.
+fn of_one(tool: &[&str], case: usize, size: Size) -> Result<f64> {
     let of = |reviews: usize| -> Result<u64> {
-        let (program, arguments) = (CACHEGRIND[0], &CACHEGRIND[1..]);
-        let output = Command::new(program)
-            .args(arguments)
+        let output = Command::new(tool[0])
+            .args(&tool[1..])
             .arg(std::env::current_exe()?)
             .args(["--only", &case.to_string(), "--size", size.name(), "--reviews", &reviews.to_string()])
             .output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        instructions(&String::from_utf8_lossy(&output.stderr))
+        let report = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{report}");
+        counted(&report)
     };
-    Ok((of(MANY)? as f64 - of(FEW)? as f64) / (MANY - FEW) as f64 / 1e3)
+    Ok((of(MANY)? as f64 - of(FEW)? as f64) / (MANY - FEW) as f64)
 }

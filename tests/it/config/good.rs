@@ -8,7 +8,7 @@ use datadog_sidecar_injector::config::{
 use serde_json::json;
 use std::path::Path;
 
-fn example(name: &str) -> Config {
+pub(super) fn example(name: &str) -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     values(&std::fs::read_to_string(&path).unwrap())
 }
@@ -17,7 +17,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
-fn literal(name: &str, value: &str) -> EnvVar {
+pub(super) fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
 }
 
@@ -139,7 +139,7 @@ podOverrides: [mode]
 excludedNamespaces: []
 "#,
     );
-    assert!(!config.enabled && config.kubelet_logs && config.collect_all_logs);
+    assert!(!config.enabled && config.profiles[0].logs.enabled && config.profiles[0].logs.collect_all);
     assert_eq!((config.provider, config.pull_policy), (Provider::None, PullPolicy::Always));
     assert!(config.cluster_agent.is_some_and(|agent| agent.tls_verification));
     assert_eq!(config.image.tag, "7.50", "a tag that YAML takes for a number keeps its own text");
@@ -272,11 +272,11 @@ fn unknown_keys_elsewhere_are_ignored() {
 
 #[test]
 fn what_has_no_effect_is_told() {
-    let yaml = "datadog: {logLevel: debug, logs: {enabled: true}, otlp: }\nclusterAgent: {token: x, env: [{name: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_ENABLED, value: true}], admissionController: {enabled: false, provider: fargate, agentSidecarInjection: {clusterAgentTlsVerification: {copyCaConfigMap: true}}}}";
+    let yaml = "datadog: {kubelet: {host: x}, logs: {enabled: true}, otlp: }\nclusterAgent: {token: x, env: [{name: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_ENABLED, value: true}], admissionController: {enabled: false, provider: fargate, agentSidecarInjection: {clusterAgentTlsVerification: {copyCaConfigMap: true}}}}";
     assert_eq!(
         values(yaml).notices,
         [
-            "not passed on to sidecars yet: datadog.logLevel, datadog.logs",
+            "not passed on to sidecars: datadog.kubelet",
             "ignored, since it belongs under clusterAgent.admissionController.agentSidecarInjection: clusterAgent.admissionController.provider",
             "clusterAgent.token is not read: sidecars take the token from the Secret of clusterAgentTokenSecret",
             "clusterAgent.env: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_… is not read: write it as keys of clusterAgent.admissionController.agentSidecarInjection",
