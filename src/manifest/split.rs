@@ -83,7 +83,9 @@ fn is_marker(line: &str, marker: &str) -> bool {
 /// Whether a line holds nothing of a value: blank, a comment, a directive.
 fn is_presentation(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '\t']);
-    line.is_empty() || line.starts_with(['#', '%'])
+    // In YAML 1.1 these break lines too, so that a comment may be followed by content.
+    let one_line = !line.contains(['\u{85}', '\u{2028}', '\u{2029}']);
+    line.is_empty() || one_line && line.starts_with(['#', '%'])
 }
 
 fn chunk(text: &str, line: usize) -> Chunk<'_> {

@@ -13,7 +13,9 @@ fn pod(spec: &str) -> String {
 #[tokio::test]
 async fn a_bare_pod_gets_the_sidecar_and_its_stored_form_nothing_more() {
     let (scene, _injector) = Scene::serving("bare", "").await;
-    let injected = scene.inject(&pod("containers: [{name: app, image: app}]")).await;
+    let requests = "{cpu: 300m, memory: 400Mi}";
+    let app = format!("containers: [{{name: app, image: app, resources: {{requests: {requests}}}}}]");
+    let injected = scene.inject(&pod(&app)).await;
     assert_eq!(injected.warnings, [""; 0]);
     assert_eq!(pods::names(&injected.pod, "containers"), ["app", pods::SIDECAR]);
 
