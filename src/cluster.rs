@@ -1,6 +1,7 @@
 //! What is learnt from the API server: the labels of namespaces, and its version. Never while a review waits.
 
 pub mod namespaces;
+pub mod probe;
 pub mod version;
 
 use kube::{Client, Config};

@@ -19,6 +19,7 @@ mod volumes;
 mod warnings;
 
 pub(crate) use overrides::Overrides;
+pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;
 
@@ -114,8 +115,15 @@ pub(crate) fn inject(
     } else {
         plan.own_container = Some(sidecar);
     }
-    plan.annotations.push((record::STATUS, string(&record::status(&rules.config, profile))));
+    plan.annotations.push((STATUS, string(&record::status(&rules.config, profile))));
     Ok(plan.finish(pod))
+}
+
+/// Marks the pod of a probe, and changes nothing else.
+pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
+    let mut plan = Plan::new(spec, Warnings::default());
+    plan.annotations.push((STATUS, string(&record::probed(&rules.config))));
+    plan.finish(pod)
 }
 
 /// Gives what other injectors added beside our sidecar what it lacks, and changes nothing else.

@@ -4,10 +4,12 @@
 //! The shape is that of Datadog's own chart. `null`, anywhere, means the default.
 
 mod injection;
+mod injector;
 mod kubernetes;
 mod profile;
 
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
+pub(super) use injector::Injector;
 pub(super) use kubernetes::{
     EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext,
 };
@@ -15,7 +17,6 @@ pub(super) use profile::Profile;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
@@ -27,8 +28,8 @@ pub(super) struct File {
     pub(super) datadog: Datadog,
     /// The Cluster Agent and its admission controller.
     pub(super) cluster_agent: ClusterAgent,
-    /// What concerns the injector itself and not the sidecars. Read by the chart, not by the injector.
-    pub(super) injector: Map<String, Value>,
+    /// What concerns the injector itself and not the sidecars. Read by the chart alone.
+    pub(super) injector: Injector,
 }
 
 /// What is set once for all of Datadog's agents.
@@ -40,7 +41,8 @@ pub(super) struct Datadog {
     pub(super) api_key_existing_secret: Scalar,
     /// The Secret of the release namespace that holds the application key. Sidecars need none.
     pub(super) app_key_existing_secret: Scalar,
-    /// Refused in this file, which is no place for a secret: name a Secret with `apiKeyExistingSecret`.
+    /// The API key itself. The chart makes Secret `datadog-secret` of the release namespace from it, where `apiKeyExistingSecret`
+    /// names no other; in a file for the injector it is refused.
     pub(super) api_key: Scalar,
     /// The site of your Datadog organisation, such as `datadoghq.eu`: the agent's `DD_SITE`.
     pub(super) site: String,

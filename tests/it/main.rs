@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod chart;
 mod config;
 mod corpus;
 mod docs;
