@@ -1,5 +1,8 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build test e2e lint clean
+.PHONY: help build image test e2e lint clean
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+IMAGE ?= ghcr.io/datadog-sidecar-injector/datadog-sidecar-injector:$(VERSION)
 
 help: ## Lists these
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -7,13 +10,18 @@ help: ## Lists these
 build: ## Builds target/release/datadog-sidecar-injector
 	cargo build --release --locked
 
+image: ## Builds the image as target/image.tar, without a container engine
+	@image/archive.sh "$$(image/binary.sh)" target/image.tar $(IMAGE) \
+		org.opencontainers.image.title=datadog-sidecar-injector org.opencontainers.image.version=$(VERSION) \
+		org.opencontainers.image.licenses=Apache-2.0
+
 test: ## Runs all tests, also those against a control plane, which is built once (eight minutes)
 	@tests/run.sh all
 
 e2e: ## Runs the tests against a control plane; only some of them with T="name name"
 	@tests/run.sh e2e $(T)
 
-lint: ## Checks formatting, clippy, documentation, scripts, the dependencies' licences
+lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
 	@tests/lint.sh
 
 clean: ## Removes what was built here; the control plane stays in its cache

@@ -9,12 +9,14 @@ pub mod other_webhook;
 pub mod pki;
 pub mod pods;
 pub mod processes;
+pub mod release;
 pub mod scene;
 pub mod wait;
 
 use std::io::Write as _;
 
 pub use injector::{Injector, Reached};
+pub use release::Release;
 pub use scene::{Scene, yaml};
 
 /// Says, past libtest's capture, that something was not tested; `tests/run.sh` counts it.

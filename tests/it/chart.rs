@@ -65,3 +65,28 @@ fn it_hands_on_what_the_program_reads() {
     let handed_on: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
     assert_eq!(handed_on, known);
 }
+
+#[test]
+fn the_set_ups_are_accepted() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/values");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.display().to_string();
+        let config = config::load(&fs::read_to_string(&path).unwrap(), &name);
+        let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(config.notices, Vec::<String>::new(), "{name}");
+        count += 1;
+    }
+    assert!(count >= 7, "{count}");
+}
+
+#[test]
+fn the_image_is_built_with_the_pinned_toolchain() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let toolchain = read("rust-toolchain.toml");
+    let channel =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    assert!(read("Dockerfile").contains(&format!("ARG RUST_VERSION={channel}\n")));
+}
