@@ -1,5 +1,5 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build image test e2e lint clean
+.PHONY: help build image test e2e bench lint clean
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 IMAGE ?= ghcr.io/datadog-sidecar-injector/datadog-sidecar-injector:$(VERSION)
@@ -20,6 +20,11 @@ test: ## Runs all tests, also those against a control plane, which is built once
 
 e2e: ## Runs the tests against a control plane; only some of them with T="name name"
 	@tests/run.sh e2e $(T)
+
+bench: build ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
+	cargo build --release --locked --manifest-path bench/Cargo.toml
+	bench/target/release/decide --rounds 3 --reviews 200
+	taskset -c 1 bench/target/release/compare --server target/release/datadog-sidecar-injector --rounds 3 --seconds 1 --starts 5
 
 lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
 	@tests/lint.sh

@@ -110,7 +110,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
 ///
 /// There is no review to answer.
 pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
-    let review: Review<'_, Pod<'_>> = match serde_json::from_slice(body) {
+    // Checked once, not string by string: JSON is UTF-8.
+    let text = str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))?;
+    let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
         Ok(review) => review,
         Err(error) => return unreadable_pod(body, &error),
     };
@@ -159,7 +161,7 @@ fn place(error: &serde_json::Error) -> String {
     format!("{what} at line {} column {}", error.line(), error.column())
 }
 
-fn opened<O>(review: Review<'_, O>) -> Result<(Envelope, Request<'_, O>), Refusal> {
+fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Refusal> {
     let request = review.request.ok_or(Refusal::NoUid)?;
     let api_version = match &*review.api_version {
         "admission.k8s.io/v1" => "admission.k8s.io/v1",
@@ -169,7 +171,7 @@ fn opened<O>(review: Review<'_, O>) -> Result<(Envelope, Request<'_, O>), Refusa
     if request.uid.is_empty() {
         return Err(Refusal::NoUid);
     }
-    Ok((Envelope { api_version, uid: request.uid.to_string() }, request))
+    Ok((Envelope { api_version, uid: request.uid.clone() }, request))
 }
 
 impl<O> Request<'_, O> {
@@ -316,6 +318,16 @@ mod tests {
             answered(&review).unwrap().0.decision.outcome,
             Outcome::Skipped(SkipReason::NotApplicable)
         );
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused() {
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(Config::default(), setting);
+        let body = creation(&labelled()).to_string().into_bytes();
+        let broken: Vec<_> = body.into_iter().map(|b| if b == b'-' { 0xff } else { b }).collect();
+        let refusal = super::review(&broken, &rules, &Namespaces::new()).unwrap_err();
+        assert_eq!(refusal, Refusal::Unreadable("it is not UTF-8".into()));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 pub mod files;
 pub mod issue;
+pub mod rotation;
+pub mod self_managed;
 pub mod self_signed;
+pub mod store;
 
 use crate::metrics::{self, Metrics};
 use arc_swap::ArcSwapOption;

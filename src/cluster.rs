@@ -1,10 +1,15 @@
-//! What is learnt from the API server: the labels of namespaces, and its version. Never while a review waits.
+//! What is learnt from the API server, the labels of namespaces and its version, and what is kept right in it, `caBundle`. Never
+//! while a review waits.
 
 pub mod namespaces;
 pub mod probe;
 pub mod version;
+pub mod webhook;
 
 use kube::{Client, Config};
+
+/// Who we are to the API server's record of who wrote which field.
+pub const FIELD_MANAGER: &str = "datadog-sidecar-injector";
 
 /// Whether there is a cluster to ask: the process runs in one, or `KUBECONFIG` names one.
 pub fn is_there() -> bool {
@@ -16,4 +21,13 @@ pub fn is_there() -> bool {
 pub async fn connect() -> Result<Client, kube::Error> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     Client::try_from(config)
+}
+
+/// Whether something was written: not where somebody else had written meanwhile.
+pub(crate) fn unless_conflict(written: Result<(), kube::Error>) -> Result<bool, kube::Error> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+        Err(error) => Err(error),
+    }
 }

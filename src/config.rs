@@ -3,13 +3,17 @@
 //! The shape of the file is that of Datadog's own chart (`file`); what the rest of the program reads is [`Config`].
 
 pub mod chart;
+mod checks;
+mod cws;
 mod file;
 mod hash;
+mod image;
 mod load;
 mod names;
 mod notice;
 mod problem;
 mod profiles;
+mod propagate;
 mod reference;
 mod reload;
 mod resources;
@@ -20,6 +24,8 @@ mod selectors;
 mod shape;
 mod tree;
 mod variables;
+mod volumes;
+mod words;
 
 pub use load::{load, load_bytes};
 pub use problem::{Problem, Problems};
@@ -48,7 +54,8 @@ pub struct Config {
     pub cluster_name: String,
     /// `datadog.tags`, the agent's `DD_TAGS`.
     pub tags: Vec<String>,
-    /// `datadog.env`: variables of every agent, under those of the profile.
+    /// `datadog.env` over the variables that other keys of `datadog` stand for: of every agent, under those of the profile. A
+    /// name occurs once.
     pub env: Vec<EnvVar>,
     /// How a sidecar reaches the Cluster Agent; `None` where it is not to.
     pub cluster_agent: Option<ClusterAgent>,
@@ -64,6 +71,8 @@ pub struct Config {
     pub kubelet_logs: bool,
     /// `kubeletApiLogging.containerCollectAll`.
     pub collect_all_logs: bool,
+    /// What becomes of a pod whose namespace is known to lack the Secret of the API key.
+    pub on_missing_secret: OnMissingSecret,
     /// Which pods, in order: the first that matches wins.
     pub selectors: Vec<Selector>,
     /// The profiles, layered: `default` is always there and always first.
@@ -122,13 +131,6 @@ impl Image {
             Some(digest) => format!("{}@{digest}", self.repository()),
             None => format!("{}:{}", self.repository(), self.tag),
         }
-    }
-
-    /// Whether a reference without tag and digest is this image's.
-    pub fn is_repository(&self, reference: &str) -> bool {
-        let name = reference.strip_prefix(&self.registry);
-        let name = if self.registry.is_empty() { name } else { name.and_then(|rest| rest.strip_prefix('/')) };
-        name == Some(&self.name)
     }
 
     /// Registry and name, without tag or digest.
@@ -220,6 +222,89 @@ pub struct Profile {
     pub token_secret: SecretKey,
     /// Whether the annotation `sidecar.profile` may choose it.
     pub selectable: bool,
+    /// The agent's image: that of the injection, with what the profile states of it.
+    pub image: Image,
+    /// Names of Secrets for pulling images beside those of the injection.
+    pub image_pull_secrets: Vec<String>,
+    /// Applications start once the agent answers its probe; native mode only.
+    pub wait_for_agent: bool,
+    /// Whether the containers of the pod are to share their processes.
+    pub share_process_namespace: bool,
+    /// Whether applications reach the agent through sockets.
+    pub sockets: bool,
+    /// Ports through which applications reach the agent.
+    pub ports: Ports,
+    /// Logs of the pod's containers through the kubelet's API; what the injection and `datadog.logs` say is in it.
+    pub logs: Logs,
+    /// Live processes.
+    pub process_collection: bool,
+    /// Workload Protection without eBPF; `None`: off.
+    pub cws: Option<Cws>,
+    /// Checks of the pod's containers, or of whatever else the agent reaches.
+    pub checks: Vec<Check>,
+    /// Volumes of the pod, as Kubernetes' `Volume`. A name occurs once, and is none of ours.
+    pub volumes: Vec<Value>,
+    /// Mounts of the sidecar, as Kubernetes' `VolumeMount`, each of one of the volumes. A path occurs once, has no `/` at its
+    /// end and is none of ours.
+    pub volume_mounts: Vec<Value>,
+    /// Tags beside those of `datadog.tags`.
+    pub tags: Vec<String>,
+    /// Whether the sidecar gets a token of the pod's ServiceAccount of its own, for pods that switch automounting off.
+    pub service_account_token: bool,
+}
+
+/// Ports through which applications reach the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// 8125/UDP.
+    pub dogstatsd: bool,
+    /// 8126/TCP.
+    pub apm: bool,
+    /// 4317 and 4318/TCP, OpenTelemetry's.
+    pub otlp: bool,
+}
+
+/// Logs of the pod's containers through the kubelet's API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Logs {
+    /// Whether they are collected.
+    pub enabled: bool,
+    /// From every container, rather than from those annotated.
+    pub collect_all: bool,
+}
+
+/// Workload Protection without eBPF: the applications' commands are traced.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cws {
+    /// The image that brings the tracer.
+    pub image: Image,
+    /// Entrypoints of containers that state no command, by the container's name. None is empty.
+    pub entrypoints: Vec<(String, Vec<String>)>,
+}
+
+/// A check of the agent's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// The integration, such as `http_check`.
+    pub name: String,
+    /// Where its configuration comes from.
+    pub source: CheckSource,
+}
+
+/// Where the configuration of a check comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum CheckSource {
+    /// A ConfigMap of the pod's namespace, whose keys are files under `/conf.d/NAME.d`.
+    ConfigMap(String),
+    /// An Autodiscovery annotation for a container of the pod.
+    Container {
+        /// The container.
+        container: String,
+        /// `init_config`.
+        init_config: Value,
+        /// `instances`.
+        instances: Vec<Value>,
+    },
 }
 
 /// Requests and limits by resource name, in the configuration's own spelling of the quantities.
@@ -264,6 +349,17 @@ pub enum Mode {
     Native,
 }
 
+/// What becomes of a pod whose namespace is known to lack the Secret of the API key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissingSecret {
+    /// It is left alone.
+    #[default]
+    Skip,
+    /// It gets the sidecar, which waits for the Secret.
+    Inject,
+}
+
 /// What annotations on a pod may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -282,6 +378,12 @@ impl Default for Config {
     /// What an empty configuration file means.
     fn default() -> Self {
         let secret = |key: &str| SecretKey { name: "datadog-secret".into(), key: key.into() };
+        let image = || Image {
+            registry: "public.ecr.aws/datadog".into(),
+            name: "agent".into(),
+            tag: env!("PINNED_AGENT_VERSION").into(),
+            digest: None,
+        };
         let resources = || vec![("cpu".into(), "200m".into()), ("memory".into(), "256Mi".into())];
         Self {
             enabled: true,
@@ -296,16 +398,12 @@ impl Default for Config {
                 tls_verification: false,
             }),
             provider: Provider::Fargate,
-            image: Image {
-                registry: "public.ecr.aws/datadog".into(),
-                name: "agent".into(),
-                tag: env!("PINNED_AGENT_VERSION").into(),
-                digest: None,
-            },
+            image: image(),
             pull_policy: PullPolicy::IfNotPresent,
             image_pull_secrets: Vec::new(),
             kubelet_logs: false,
             collect_all_logs: false,
+            on_missing_secret: OnMissingSecret::Skip,
             selectors: vec![Selector {
                 object: Some(LabelSelector {
                     match_labels: vec![(DEFAULT_LABEL.into(), "fargate".into())],
@@ -322,6 +420,20 @@ impl Default for Config {
                 api_key_secret: secret("api-key"),
                 token_secret: secret("token"),
                 selectable: true,
+                image: image(),
+                image_pull_secrets: Vec::new(),
+                wait_for_agent: false,
+                share_process_namespace: true,
+                sockets: true,
+                ports: Ports::default(),
+                logs: Logs::default(),
+                process_collection: false,
+                cws: None,
+                checks: Vec::new(),
+                volumes: Vec::new(),
+                volume_mounts: Vec::new(),
+                tags: Vec::new(),
+                service_account_token: false,
             }],
             pod_overrides: vec![
                 PodOverride::Profile,

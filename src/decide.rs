@@ -1,12 +1,12 @@
 //! The decision of one pod: the door that the webhook and the offline commands share.
 
 use crate::{
-    config::{Config, Provider},
+    config::Provider,
     patch::Fault,
     pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
     rules::Rules,
     select::{Decision, Outcome, SkipReason, Subject},
-    sidecar::{self, Addition, Conflict, Overrides, SIDECAR},
+    sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
 
 /// Why a pod cannot be read.
@@ -71,11 +71,13 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
     let profile = overrides.profile.unwrap_or(profile);
     match sidecar::inject(rules, profile, pod, spec, overrides) {
         Ok(addition) => decided(Outcome::Injected, profile, addition),
-        Err(Conflict(detail)) => Decision {
-            profile: Some(profile),
-            expected: true,
-            ..Decision::skip(SkipReason::Conflict, detail)
-        },
+        Err(obstacle) => {
+            let (reason, detail) = match obstacle {
+                Obstacle::Conflict(detail) => (SkipReason::Conflict, detail),
+                Obstacle::TooLarge(detail) => (SkipReason::TooLarge, detail),
+            };
+            Decision { profile: Some(profile), expected: true, ..Decision::skip(reason, detail) }
+        }
     }
 }
 
@@ -85,6 +87,7 @@ fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
             outcome,
             patch,
             warnings: addition.warnings,
+            size: addition.size,
             ..Decision::skip(SkipReason::InternalError, "")
         },
         Err(fault) => faulty(&fault),
@@ -134,8 +137,7 @@ fn refused(
             .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
     };
     let agent = || {
-        let found =
-            spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c, &rules.config))?;
+        let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c, rules))?;
         Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
     };
     opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
@@ -181,11 +183,11 @@ fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> 
 }
 
 /// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, or the very image that is configured.
-fn is_agent(container: &Container<'_>, config: &Config) -> bool {
+fn is_agent(container: &Container<'_>, rules: &Rules) -> bool {
     let repository = repository(&container.image);
     let Some((registry, name)) = repository.rsplit_once('/') else { return false };
     let datadogs = DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY);
-    name == "agent" && datadogs || config.image.is_repository(repository)
+    name == "agent" && datadogs || rules.injects(repository)
 }
 
 /// An image reference without its tag and digest.
@@ -201,7 +203,7 @@ fn repository(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Setting;
+    use crate::{config::Config, rules::Setting};
 
     #[test]
     fn a_repository_is_what_is_left_without_tag_and_digest() {
@@ -242,10 +244,12 @@ mod tests {
 
     #[test]
     fn an_agent_is_known_by_its_image() {
-        let config = Config::default();
+        let setting =
+            crate::rules::Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(crate::config::Config::default(), setting);
         let agent = |image: &str| {
             let json = format!(r#"{{"image":"{image}"}}"#);
-            is_agent(&serde_json::from_str(&json).unwrap(), &config)
+            is_agent(&serde_json::from_str(&json).unwrap(), &rules)
         };
         assert!(agent("datadog/agent:latest"));
         assert!(agent("gcr.io/datadoghq/agent:7"));

@@ -34,7 +34,7 @@ struct Entry {
 impl Decisions {
     /// Keeps a decision, and forgets the oldest where there is no room.
     pub fn push(&self, about: About, decision: Decision, profile: Arc<str>) {
-        let Decision { outcome, profile: _, warnings, detail, patch: _, expected: _ } = decision;
+        let Decision { outcome, profile: _, warnings, detail, patch: _, expected: _, size: _ } = decision;
         let entry = Entry { time: SystemTime::now(), about, outcome, profile, warnings, detail };
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if ring.len() < KEPT { None } else { ring.pop_front() };

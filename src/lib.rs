@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod config;
 pub mod decide;
 pub mod decisions;
+pub mod fargate;
 pub mod in_force;
 pub mod inject;
 pub mod manifest;

@@ -47,7 +47,9 @@ pub struct Metrics {
     pub connections_refused: Counter,
     /// When the certificate being served ends, in seconds since 1970; 0 without one.
     pub certificate_expiry: Gauge,
-    /// How the last reading of the certificate files went.
+    /// When the newest CA in the Secret ends, in seconds since 1970; 0 without self-managed certificates.
+    pub ca_expiry: Gauge,
+    /// How the last reading of the certificate files went, or the last attempt to keep self-managed ones right.
     pub certificate: Reloads,
     /// How the last reading of the configuration file went.
     pub config: Reloads,
@@ -134,6 +136,7 @@ impl Metrics {
             connections: Gauge::default(),
             connections_refused: Counter::default(),
             certificate_expiry: Gauge::default(),
+            ca_expiry: Gauge::default(),
             certificate: Reloads::default(),
             config: Reloads::default(),
             registry: Registry::default(),
@@ -172,6 +175,12 @@ impl Metrics {
             "When the certificate being served ends; 0: none is served",
             Unit::Seconds,
             it.certificate_expiry.clone(),
+        );
+        r.register_with_unit(
+            "ca_expiry_timestamp",
+            "When the newest CA in the Secret ends; 0: certificates are not self-managed",
+            Unit::Seconds,
+            it.ca_expiry.clone(),
         );
         it.certificate.register(r, "certificate", "certificate");
         it.config.register(r, "config", "configuration");

@@ -8,7 +8,7 @@ mod shape;
 
 pub use shape::{Fault, Shape};
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 /// One step of a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,75 +45,65 @@ pub struct Patch<'a> {
     text: String,
     shape: Shape<'a>,
     fault: Option<Fault>,
+    /// The place an edit is at, kept for its room.
+    path: Vec<Step<'a>>,
 }
 
 impl<'a> Patch<'a> {
     /// A patch of an object of this shape.
     pub fn new(shape: Shape<'a>) -> Self {
-        Self { text: String::with_capacity(4096), shape, fault: None }
+        Self { text: String::with_capacity(8192), shape, fault: None, path: Vec::with_capacity(8) }
     }
 
     /// Edits a list; one that is missing is created, with its parents.
-    pub fn edit(&mut self, path: &[Step<'a>], edits: &Edits<'_>) {
+    pub fn edit(&mut self, list: &[Step<'a>], edits: &Edits<'_>) {
         if edits.is_empty() {
             return;
         }
-        let mut path = path.to_vec();
-        if self.shape.at(&path).is_none() && edits.remove.is_empty() {
-            let elements = [edits.prepend.as_slice(), edits.append.as_slice()].concat();
-            return self.set(&path, &format!("[{}]", elements.join(",")));
+        if edits.remove.is_empty() && self.shape.at(list).is_none() {
+            return self.create(list, |text| {
+                text.push('[');
+                push_joined(text, edits.prepend.iter().chain(&edits.append), |text, e| text.push_str(e));
+                text.push(']');
+            });
         }
-        let place = path.len();
+        let mut path = std::mem::take(&mut self.path);
+        path.clear();
+        path.extend_from_slice(list);
         path.push(Step::End);
         for &index in edits.remove.iter().rev() {
-            path[place] = Step::Index(index);
+            path[list.len()] = Step::Index(index);
             self.remove(&path);
         }
         for (index, element) in edits.prepend.iter().enumerate() {
-            path[place] = Step::Index(index);
+            path[list.len()] = Step::Index(index);
             self.add(&path, element);
         }
-        path[place] = Step::End;
+        path[list.len()] = Step::End;
         for element in &edits.append {
             self.add(&path, element);
         }
+        self.path = path;
     }
 
     /// Sets a member to a JSON text: replaced where it is there, added where it isn't, with the parents that are missing.
     pub fn set(&mut self, path: &[Step<'a>], value: &str) {
+        let write = |text: &mut String| text.push_str(value);
         if self.shape.at(path).is_some() {
-            return self.record("replace", path, Some(value));
+            self.record("replace", path, Some(write));
+        } else {
+            self.create(path, write);
         }
-        // Parents that are missing come with the first thing put into them.
-        let there = (0..path.len()).rev().find(|&n| self.shape.at(&path[..n]).is_some()).unwrap_or(0);
-        let (place, missing) = path.split_at((there + 1).min(path.len()));
-        let mut wrapped = String::with_capacity(value.len() + 64);
-        for step in missing {
-            match step {
-                Step::Key(key) => {
-                    wrapped.push('{');
-                    push_string(&mut wrapped, key);
-                    wrapped.push(':');
-                }
-                Step::Index(_) | Step::End => wrapped.push('['),
-            }
-        }
-        wrapped.push_str(value);
-        for step in missing.iter().rev() {
-            wrapped.push(if matches!(step, Step::Key(_)) { '}' } else { ']' });
-        }
-        self.record("add", place, Some(&wrapped));
-        self.shape.grow(place, missing);
     }
 
     /// Adds a JSON text: a member, or an element before a position or behind the last.
     pub fn add(&mut self, path: &[Step<'a>], value: &str) {
-        self.record("add", path, Some(value));
+        self.record("add", path, Some(|text: &mut String| text.push_str(value)));
     }
 
     /// Removes a member or an element.
     pub fn remove(&mut self, path: &[Step<'a>]) {
-        self.record("remove", path, None);
+        self.record("remove", path, None::<fn(&mut String)>);
     }
 
     /// The operations as a JSON text, empty where there are none.
@@ -131,7 +121,31 @@ impl<'a> Patch<'a> {
         Ok(self.text.into_bytes())
     }
 
-    fn record(&mut self, op: &'static str, path: &[Step<'a>], value: Option<&str>) {
+    /// Adds a member that is not there. Parents that are missing come with it.
+    fn create(&mut self, path: &[Step<'a>], value: impl FnOnce(&mut String)) {
+        let there = (0..path.len()).rev().find(|&n| self.shape.at(&path[..n]).is_some()).unwrap_or(0);
+        let (place, missing) = path.split_at((there + 1).min(path.len()));
+        let wrapped = |text: &mut String| {
+            for step in missing {
+                match step {
+                    Step::Key(key) => {
+                        text.push('{');
+                        push_string(text, key);
+                        text.push(':');
+                    }
+                    Step::Index(_) | Step::End => text.push('['),
+                }
+            }
+            value(text);
+            for step in missing.iter().rev() {
+                text.push(if matches!(step, Step::Key(_)) { '}' } else { ']' });
+            }
+        };
+        self.record("add", place, Some(wrapped));
+        self.shape.grow(place, missing);
+    }
+
+    fn record(&mut self, op: &'static str, path: &[Step<'a>], value: Option<impl FnOnce(&mut String)>) {
         let checked = match op {
             "add" => self.shape.add(path),
             "replace" => self.shape.at(path).map(drop).ok_or(Fault::Missing),
@@ -147,11 +161,25 @@ impl<'a> Patch<'a> {
         self.text.push_str(r#"","path":""#);
         push_pointer(&mut self.text, path);
         self.text.push('"');
-        if let Some(value) = value {
+        if let Some(write) = value {
             self.text.push_str(r#","value":"#);
-            self.text.push_str(value);
+            write(&mut self.text);
         }
         self.text.push('}');
+    }
+}
+
+/// Appends elements with commas between them.
+pub(crate) fn push_joined<T>(
+    text: &mut String,
+    elements: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut String, T),
+) {
+    for (position, element) in elements.into_iter().enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        push(text, element);
     }
 }
 
@@ -160,29 +188,60 @@ fn push_pointer(text: &mut String, path: &[Step<'_>]) {
     for step in path {
         text.push('/');
         match step {
-            Step::Key(key) if key.bytes().all(|b| b.is_ascii_alphanumeric()) => text.push_str(key),
-            Step::Key(key) => {
-                let escaped = string(&key.replace('~', "~0").replace('/', "~1"));
-                text.push_str(escaped.get(1..escaped.len() - 1).unwrap_or_default());
-            }
-            Step::Index(index) => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{index}");
-            }
+            Step::Key(key) => push_key(text, key),
+            Step::Index(index) => push_number(text, *index),
             Step::End => text.push('-'),
         }
     }
 }
 
+fn push_key(text: &mut String, key: &str) {
+    if key.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return text.push_str(key);
+    }
+    if key.bytes().any(is_escaped) {
+        let json = string(key);
+        text.push_str(&json[1..json.len() - 1].replace('~', "~0").replace('/', "~1"));
+        return;
+    }
+    for part in key.split_inclusive(['~', '/']) {
+        match (part.strip_suffix('~'), part.strip_suffix('/')) {
+            (Some(plain), _) => text.extend([plain, "~0"]),
+            (_, Some(plain)) => text.extend([plain, "~1"]),
+            _ => text.push_str(part),
+        }
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
 /// Appends a string as JSON.
 pub fn push_string(text: &mut String, value: &str) {
-    // Serialising a string cannot fail.
-    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+    if value.bytes().any(is_escaped) {
+        // Serialising a string cannot fail.
+        text.push_str(&serde_json::to_string(value).unwrap_or_default());
+        return;
+    }
+    text.push('"');
+    text.push_str(value);
+    text.push('"');
+}
+
+/// Whether JSON writes a byte of a string as something else.
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 /// A string as JSON.
 pub fn string(value: &str) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    let mut text = String::with_capacity(value.len() + 2);
+    push_string(&mut text, value);
+    text
 }
 
 #[cfg(test)]

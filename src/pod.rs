@@ -8,7 +8,7 @@ mod text;
 mod volume;
 
 pub use list::List;
-pub use text::{Pairs, Present, Text};
+pub use text::{Number, Pairs, Present, Text};
 pub use volume::{Source, Volume};
 
 use serde::{
@@ -68,6 +68,8 @@ pub struct Spec<'a> {
     /// The operating system, where stated.
     #[serde(borrow)]
     pub os: Option<Named<'a>>,
+    /// Whether the API server mounts a token of the ServiceAccount.
+    pub automount_service_account_token: Option<bool>,
     /// Labels a node must have.
     #[serde(borrow)]
     pub node_selector: Option<Pairs<'a>>,
@@ -113,6 +115,12 @@ pub struct Container<'a> {
     /// `Always` in a native sidecar.
     #[serde(borrow)]
     pub restart_policy: Text<'a>,
+    /// What it runs, where it is not the image's own entrypoint.
+    #[serde(borrow)]
+    pub command: Option<List<Text<'a>>>,
+    /// The ports it says it listens on.
+    #[serde(borrow)]
+    pub ports: Option<List<Port<'a>>>,
     /// Its variables.
     #[serde(borrow)]
     pub env: Option<Env<'a>>,
@@ -125,6 +133,37 @@ pub struct Container<'a> {
     /// Its own security settings.
     #[serde(borrow)]
     pub security_context: Option<ContainerSecurity<'a>>,
+}
+
+/// A port that a container says it listens on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Port<'a> {
+    /// Its number.
+    pub container_port: Number,
+    /// `TCP` where absent.
+    #[serde(borrow)]
+    protocol: Text<'a>,
+}
+
+/// What is spoken on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kubernetes' own words")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+impl Port<'_> {
+    /// What is spoken on it.
+    pub fn protocol(&self) -> Protocol {
+        match &*self.protocol {
+            "UDP" => Protocol::Udp,
+            "SCTP" => Protocol::Sctp,
+            _ => Protocol::Tcp,
+        }
+    }
 }
 
 /// A mount of a volume.
@@ -237,6 +276,11 @@ impl<'a> Spec<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// The ports, or none.
+    pub fn ports(&self) -> &[Port<'a>] {
+        self.ports.as_deref().unwrap_or_default()
+    }
+
     /// The mounts, or none.
     pub fn mounts(&self) -> &[Mount<'a>] {
         self.volume_mounts.as_deref().unwrap_or_default()
@@ -255,6 +299,8 @@ pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
 impl Annotations<'_> {
     /// The prefix of our own annotations.
     pub const OURS: &'static str = "agent.datadoghq.com/sidecar.";
+    /// The prefix of the annotations that configure checks and logs of a container.
+    pub const AUTODISCOVERY: &'static str = "ad.datadoghq.com/";
     /// The autoscaler's comma list of volumes that do not hold a pod on its node.
     pub const SAFE_TO_EVICT: &'static str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     /// Set by the kubelet on the mirror of a static pod.
@@ -266,7 +312,10 @@ impl Annotations<'_> {
     }
 
     fn is_read(key: &str) -> bool {
-        key.starts_with(Self::OURS) || key == Self::SAFE_TO_EVICT || key == Self::MIRROR
+        key.starts_with(Self::OURS)
+            || key.starts_with(Self::AUTODISCOVERY)
+            || key == Self::SAFE_TO_EVICT
+            || key == Self::MIRROR
     }
 }
 
@@ -295,6 +344,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
         deserializer.deserialize_map(Read)
     }
 }
+
+/// The one variable that is read and not Datadog's.
+const OTLP: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// A container's variables: how many there are, and Datadog's among them.
 #[derive(Debug, Default)]
@@ -361,7 +413,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
                 let mut env = Env::default();
                 while let Some(variable) = seq.next_element::<Option<Variable>>()? {
                     env.len += 1;
-                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_")));
+                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_") || v.name == OTLP));
                 }
                 Ok(env)
             }

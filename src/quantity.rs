@@ -82,6 +82,11 @@ impl Quantity {
     pub const ZERO: Self = Self { nanos: 0 };
 
     /// The amount in billionths of the resource's unit.
+    pub fn from_nanos(nanos: i128) -> Self {
+        Self { nanos }
+    }
+
+    /// The amount in billionths.
     pub fn nanos(self) -> i128 {
         self.nanos
     }

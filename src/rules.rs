@@ -4,7 +4,7 @@ mod index;
 
 use crate::{config::Config, sidecar::Template};
 use index::Index;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The labels of one namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -32,6 +32,8 @@ pub struct Rules {
     pub setting: Setting,
     /// What never changes between the pods of a profile, by its position in the configuration.
     pub(crate) templates: Vec<Template>,
+    /// The images of all profiles, without tags and digests: a container that runs one is an agent.
+    agents: HashSet<String>,
     index: Index,
 }
 
@@ -41,7 +43,13 @@ impl Rules {
         let index = Index::new(&config.selectors);
         let templates =
             config.profiles.iter().map(|profile| Template::new(&config, profile, &setting)).collect();
-        Self { config, setting, templates, index }
+        let agents = config.profiles.iter().map(|profile| profile.image.repository()).collect();
+        Self { config, setting, templates, agents, index }
+    }
+
+    /// Whether an image, without its tag and digest, is one that some profile injects.
+    pub(crate) fn injects(&self, repository: &str) -> bool {
+        self.agents.contains(repository)
     }
 
     /// Whether pods of a namespace are never touched.

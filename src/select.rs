@@ -17,13 +17,15 @@ pub enum SkipReason {
     NoMatch,
     /// What must be added contradicts the pod.
     Conflict,
+    /// With the sidecar the pod exceeds the largest size of Fargate, and without it didn't.
+    TooLarge,
     /// An error of ours, or a patch that would not apply.
     InternalError,
 }
 
 impl SkipReason {
     /// Every reason, in the order of the questions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NotApplicable,
         Self::OptedOut,
         Self::NamespaceExcluded,
@@ -31,6 +33,7 @@ impl SkipReason {
         Self::AgentPresent,
         Self::NoMatch,
         Self::Conflict,
+        Self::TooLarge,
         Self::InternalError,
     ];
 
@@ -44,6 +47,7 @@ impl SkipReason {
             Self::AgentPresent => "agent_present",
             Self::NoMatch => "no_match",
             Self::Conflict => "conflict",
+            Self::TooLarge => "too_large",
             Self::InternalError => "internal_error",
         }
     }
@@ -91,6 +95,8 @@ pub struct Decision {
     pub warnings: Vec<String>,
     /// The reason of a skip in words; empty where the reason says it all (`no_match`, `not_applicable`).
     pub detail: String,
+    /// The pod's size on Fargate, where the sidecar changes it, such as `0.25 vCPU 0.5 GB -> 0.5 vCPU 1 GB`; empty otherwise.
+    pub size: String,
     /// Whether a selector matches the pod, so that its owner expects a sidecar.
     pub expected: bool,
     /// A JSON Patch (RFC 6902) from the pod's root as JSON text; empty where nothing changes.
@@ -105,6 +111,7 @@ impl Decision {
             profile: None,
             warnings: Vec::new(),
             detail: detail.into(),
+            size: String::new(),
             expected: false,
             patch: Vec::new(),
         }

@@ -1,20 +1,26 @@
 //! What is added to a pod: one file per row of the product's table, put together here.
 //!
 //! Every row speaks the same law: absent, it is added; present and equal, nothing happens; present and different, the user's value
-//! stays and a warning says so; only what would make the pod invalid or the agent useless is a [`Conflict`].
+//! stays and a warning says so; only what would make the pod invalid or the agent useless is a conflict, and then
+//! nothing at all is changed.
 
+mod checks;
 mod container;
+mod cws;
 mod datadog_volumes;
 mod ending;
 mod env;
 mod overrides;
 mod plan;
 mod pod_resources;
+mod ports;
 mod record;
 mod security;
+mod size;
 mod sockets;
 mod tags;
 mod template;
+mod token;
 mod volumes;
 mod warnings;
 
@@ -30,6 +36,7 @@ use crate::{
     rules::Rules,
 };
 use plan::Plan;
+use std::borrow::Cow;
 use warnings::Warnings;
 
 /// The name of the sidecar, as a container or as an init container.
@@ -38,13 +45,18 @@ pub const SIDECAR: &str = "datadog-agent-injected";
 /// The init step that fills the agent's configuration directory where its root is read-only.
 pub const COPY_STEP: &str = "init-copy-agent-config";
 
-/// What must be added contradicts the pod; the text says how.
+/// Why a pod that was selected gets no sidecar; the text says how it comes about.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Conflict(pub(crate) String);
+pub(crate) enum Obstacle {
+    /// What must be added contradicts the pod.
+    Conflict(String),
+    /// With the sidecar there is no size of Fargate for the pod, and without it there is.
+    TooLarge(String),
+}
 
 /// Whether a container is one of ours: applications' settings are none of its business.
 pub(crate) fn is_own(name: &str) -> bool {
-    name == SIDECAR || name == COPY_STEP
+    name == SIDECAR || name == COPY_STEP || name == cws::STEP
 }
 
 /// A patch in JSON, and the warnings that go with it.
@@ -53,6 +65,8 @@ pub(crate) struct Addition {
     pub(crate) patch: Result<Vec<u8>, Fault>,
     /// For people.
     pub(crate) warnings: Vec<String>,
+    /// The change of the pod's size on Fargate, where there is one.
+    pub(crate) size: String,
 }
 
 /// Adds the sidecar of a profile to a pod that has none.
@@ -62,9 +76,9 @@ pub(crate) fn inject(
     pod: &Pod<'_>,
     spec: &Spec<'_>,
     overrides: Overrides,
-) -> Result<Addition, Conflict> {
+) -> Result<Addition, Obstacle> {
     let Some(template) = rules.templates.get(profile) else {
-        return Err(Conflict(format!("profile {profile} does not exist")));
+        return Err(Obstacle::Conflict(format!("profile {profile} does not exist")));
     };
     let metadata = pod.metadata();
     let fargate = rules.config.provider == Provider::Fargate;
@@ -74,55 +88,85 @@ pub(crate) fn inject(
     let mut socket_mount = None;
     if fargate {
         datadog_volumes::remove(spec, &mut plan);
-        shares_processes = plan.share_process_namespace(spec);
-        socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+        if template.share_processes {
+            shares_processes = plan.share_process_namespace(spec);
+        }
+        if template.sockets {
+            socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+        }
         tags::add(metadata, spec, &mut plan);
     }
     volumes::add(&template.volumes, spec, &mut plan)?;
-    plan.add_pull_secrets(spec, &rules.config.image_pull_secrets, rules.setting.offline);
+    plan.add_pull_secrets(spec, &template.pull_secrets, rules.setting.offline);
+    if !template.own_token {
+        token::warn(spec, &mut plan);
+    }
+    let ports = ports::choose(
+        template.ports,
+        socket_mount.is_some(),
+        |variable| template.configures(variable),
+        spec,
+        &mut plan,
+    )?;
+    template.checks.add(metadata, spec, &mut plan);
 
-    let ending =
-        ending::decide(spec, overrides.mode.unwrap_or(template.mode), &rules.setting, shares_processes)?;
+    let mode = overrides.mode.unwrap_or(template.mode);
+    let ending = ending::decide(spec, mode, template.waits, &rules.setting, shares_processes)?;
     plan.warnings.extend(ending.warning);
     let resources = overrides.resources.apply(&template.resources, &mut plan.warnings);
     pod_resources::check(spec, &resources, ending.native)?;
-    let security = security::follow(&template.security_context, spec);
+    if fargate {
+        size::compare(spec, &resources, ending.native, &mut plan)?;
+    }
+    let resources = match resources {
+        Cow::Borrowed(_) => Cow::Borrowed(template.resources_json.as_str()),
+        Cow::Owned(own) => Cow::Owned(container::resources(&own)),
+    };
+    let security = security::follow(&template.security, spec);
 
+    if let Some(cws) = &template.cws {
+        if !spec.init_containers().iter().any(|c| c.name == cws::STEP) {
+            plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
+        }
+        cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
+    }
+    if template.read_only_root {
+        let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
+        let kept = named(spec.init_containers());
+        if named(spec.containers()) || kept && ending.native {
+            return Err(Obstacle::Conflict(format!("the pod has a container {COPY_STEP} of its own")));
+        }
+        // A template copied from an injected pod brings the step along.
+        if !kept {
+            plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &resources, &security));
+        }
+    }
     let sidecar = container::sidecar(
         template,
         &container::PerPod {
             env_label: metadata.labels.as_ref().and_then(|l| l.get(tags::ENV_LABEL)),
             auto_exit: ending.auto_exit,
             native: ending.native,
+            waits: ending.waits,
             socket_mount: socket_mount.as_deref(),
+            ports: &ports,
             resources: &resources,
             security: &security,
         },
     );
-    if template.read_only_root {
-        let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
-        let kept = named(spec.init_containers());
-        if named(spec.containers()) || kept && ending.native {
-            return Err(Conflict(format!("the pod has a container {COPY_STEP} of its own")));
-        }
-        // A template copied from an injected pod brings the step along.
-        if !kept {
-            plan.own_init.push(container::copy_step(template, &resources, &security));
-        }
-    }
     if ending.native {
         plan.own_init.push(sidecar);
     } else {
         plan.own_container = Some(sidecar);
     }
-    plan.annotations.push((STATUS, string(&record::status(&rules.config, profile))));
+    plan.annotations.push((STATUS, Cow::Borrowed(&template.status)));
     Ok(plan.finish(pod))
 }
 
 /// Marks the pod of a probe, and changes nothing else.
 pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
     let mut plan = Plan::new(spec, Warnings::default());
-    plan.annotations.push((STATUS, string(&record::probed(&rules.config))));
+    plan.annotations.push((STATUS, Cow::Owned(string(&record::probed(&rules.config)))));
     plan.finish(pod)
 }
 

@@ -23,6 +23,7 @@ pub(super) fn of(rules: &Rules) -> Value {
         image_pull_secrets,
         kubelet_logs,
         collect_all_logs,
+        on_missing_secret,
         selectors,
         profiles,
         pod_overrides,
@@ -52,6 +53,7 @@ pub(super) fn of(rules: &Rules) -> Value {
         "imagePullSecrets": image_pull_secrets,
         "kubeletLogs": kubelet_logs,
         "collectAllLogs": collect_all_logs,
+        "onMissingSecret": word(on_missing_secret),
         "selectors": selectors.iter().map(|s| selector(s, profiles)).collect::<Value>(),
         "profiles": profiles.iter().map(profile).collect::<Value>(),
         "podOverrides": pod_overrides.iter().map(word).collect::<Value>(),
@@ -88,8 +90,32 @@ fn requirement(requirement: &Requirement) -> Value {
 }
 
 fn profile(profile: &Profile) -> Value {
-    let Profile { name, env, resources, security_context, mode, api_key_secret, token_secret, selectable } =
-        profile;
+    let Profile {
+        name,
+        env,
+        resources,
+        security_context,
+        mode,
+        api_key_secret,
+        token_secret,
+        selectable,
+        image,
+        image_pull_secrets,
+        wait_for_agent,
+        share_process_namespace,
+        sockets,
+        ports,
+        logs,
+        process_collection,
+        cws,
+        checks,
+        volumes,
+        volume_mounts,
+        tags,
+        service_account_token,
+    } = profile;
+    // Of these only the names: what else they hold is the operator's.
+    let named = |list: &[Value]| -> Value { list.iter().map(|value| value["name"].clone()).collect() };
     let list = |list: &[(String, String)]| -> Value {
         list.iter()
             .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
@@ -105,6 +131,20 @@ fn profile(profile: &Profile) -> Value {
         "securityContext": security_context,
         "apiKeySecret": { "name": api_key_secret.name, "key": api_key_secret.key },
         "clusterAgentTokenSecret": { "name": token_secret.name, "key": token_secret.key },
+        "image": image.reference(),
+        "imagePullSecrets": image_pull_secrets,
+        "waitForAgent": wait_for_agent,
+        "shareProcessNamespace": share_process_namespace,
+        "sockets": { "enabled": sockets },
+        "ports": { "dogstatsd": ports.dogstatsd, "apm": ports.apm, "otlp": ports.otlp },
+        "logs": { "enabled": logs.enabled, "containerCollectAll": logs.collect_all },
+        "processCollection": process_collection,
+        "cws": { "enabled": cws.is_some() },
+        "checks": checks.iter().map(|check| check.name.as_str()).collect::<Value>(),
+        "volumes": named(volumes),
+        "volumeMounts": named(volume_mounts),
+        "tags": tags,
+        "serviceAccountToken": service_account_token,
     })
 }
 

@@ -1,19 +1,20 @@
 //! The answer as JSON text.
 
 use crate::{
-    patch::{push_string, string},
-    select::{Decision, Outcome, SkipReason},
+    patch::{push_joined, push_string},
+    pod::Text,
+    select::{Decision, SkipReason},
     sidecar::shorten,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// What of a review comes back in its answer.
-pub(super) struct Envelope {
+pub(super) struct Envelope<'a> {
     pub(super) api_version: &'static str,
-    pub(super) uid: String,
+    pub(super) uid: Text<'a>,
 }
 
-impl Envelope {
+impl Envelope<'_> {
     /// The answer: always `allowed`, with `patch` and `patchType` or neither.
     pub(super) fn answer(&self, decision: &Decision, profile: Option<&str>) -> Vec<u8> {
         let mut text = String::with_capacity(512 + decision.patch.len() * 3 / 2);
@@ -29,17 +30,18 @@ impl Envelope {
         }
         let warnings = warnings(decision);
         if !warnings.is_empty() {
-            let warnings: Vec<_> = warnings.iter().map(|w| string(w)).collect();
             text.push_str(r#","warnings":["#);
-            text.push_str(&warnings.join(","));
+            push_joined(&mut text, warnings, |text, warning| push_string(text, &warning));
             text.push(']');
         }
-        let annotations = annotations(decision, profile);
-        if !annotations.is_empty() {
-            let pairs: Vec<_> =
-                annotations.iter().map(|(key, value)| format!("{}:{}", string(key), string(value))).collect();
+        let mut annotations = annotations(decision, profile).peekable();
+        if annotations.peek().is_some() {
             text.push_str(r#","auditAnnotations":{"#);
-            text.push_str(&pairs.join(","));
+            push_joined(&mut text, annotations, |text, (key, value)| {
+                push_string(text, key);
+                text.push(':');
+                push_string(text, value);
+            });
             text.push('}');
         }
         text.push_str("}}");
@@ -59,17 +61,16 @@ fn warnings(decision: &Decision) -> Vec<String> {
 }
 
 /// What the audit log keeps; nothing of pods that nobody wanted a sidecar for.
-fn annotations<'a>(decision: &Decision, profile: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
-    let mut annotations = Vec::new();
-    match decision.outcome {
-        Outcome::Injected | Outcome::Completed => annotations.push(("outcome", decision.outcome.label())),
-        Outcome::Skipped(reason) if is_told(decision, reason) => {
-            annotations.extend([("outcome", decision.outcome.label()), ("reason", reason.label())]);
-        }
-        Outcome::Skipped(_) => return annotations,
-    }
-    annotations.extend(profile.map(|profile| ("profile", profile)));
-    annotations
+fn annotations<'a>(
+    decision: &'a Decision,
+    profile: Option<&'a str>,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let reason = decision.reason();
+    let told = reason.is_none_or(|reason| is_told(decision, reason));
+    let outcome = ("outcome", Some(decision.outcome.label()));
+    let size = ("fargate-size", Some(decision.size.as_str()).filter(|size| !size.is_empty()));
+    let all = [outcome, ("reason", reason.map(SkipReason::label)), ("profile", profile), size];
+    all.into_iter().filter(move |_| told).filter_map(|(key, value)| Some((key, value?)))
 }
 
 /// Whether a person would want to know of a skip: of one they did not ask for, on a pod that should have the sidecar.
@@ -80,6 +81,7 @@ fn is_told(decision: &Decision, reason: SkipReason) -> bool {
         SkipReason::NamespaceExcluded
         | SkipReason::UnsupportedPod
         | SkipReason::AgentPresent
-        | SkipReason::Conflict => decision.expected,
+        | SkipReason::Conflict
+        | SkipReason::TooLarge => decision.expected,
     }
 }

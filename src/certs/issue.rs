@@ -1,5 +1,7 @@
 //! Issuing certificates: a CA, and leaves it signs. Pure but for the random numbers of keys: the clock is passed in.
 
+use super::system_time;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -8,13 +10,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::time::{Duration, SystemTime};
 
 /// Certificates begin this long before they are made, for callers whose clocks are behind.
-const SKEW: Duration = Duration::from_secs(300);
+pub const SKEW: Duration = Duration::from_secs(300);
 
 /// A certificate authority that can sign.
+// The issuer's own `Debug` leaves the key out.
 #[derive(Debug)]
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    certificate: CertificateDer<'static>,
+    made: SystemTime,
+    ends: SystemTime,
 }
 
 /// A server's certificate and its key.
@@ -26,6 +31,23 @@ pub struct Leaf {
     pub key: PrivateKeyDer<'static>,
 }
 
+/// Why a certificate and a key make no CA.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadCa {
+    /// It cannot be read.
+    #[error("a certificate cannot be read")]
+    Certificate,
+    /// It may not sign others.
+    #[error("a certificate is not a CA's")]
+    NotCa,
+    /// The key cannot be read.
+    #[error("a key cannot be read")]
+    Key,
+    /// They don't belong together.
+    #[error("a key belongs to another certificate")]
+    Mismatch,
+}
+
 impl Ca {
     /// Makes a CA with an ECDSA P-256 key, valid from now for `life`.
     pub fn new(name: &str, now: SystemTime, life: Duration) -> Result<Self, rcgen::Error> {
@@ -33,13 +55,58 @@ impl Ca {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let pem = params.self_signed(&key)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), pem })
+        let certificate = params.self_signed(&key)?.der().clone();
+        let [made, ends] = [now, now + life].map(whole_seconds);
+        Ok(Self { issuer: Issuer::new(params, key), certificate, made, ends })
     }
 
-    /// The certificate, for those who are to trust it.
-    pub fn pem(&self) -> &str {
-        &self.pem
+    /// The CA that these belong to.
+    pub fn from_der(certificate: CertificateDer<'static>, key: &PrivateKeyDer<'_>) -> Result<Self, BadCa> {
+        let (_, x509) = x509_parser::parse_x509_certificate(&certificate).map_err(|_| BadCa::Certificate)?;
+        if !x509.is_ca() {
+            return Err(BadCa::NotCa);
+        }
+        let key = KeyPair::try_from(key).map_err(|_| BadCa::Key)?;
+        if x509.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+            return Err(BadCa::Mismatch);
+        }
+        let [begins, ends] =
+            [x509.validity().not_before, x509.validity().not_after].map(|time| system_time(time.timestamp()));
+        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|_| BadCa::Certificate)?;
+        Ok(Self { issuer, certificate, made: begins + SKEW, ends })
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The certificate as PEM, for those who are to trust it.
+    pub fn pem(&self) -> String {
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        let mut rest = STANDARD.encode(&self.certificate);
+        while !rest.is_empty() {
+            let after = rest.split_off(rest.len().min(64));
+            pem += &rest;
+            pem.push('\n');
+            rest = after;
+        }
+        pem + "-----END CERTIFICATE-----\n"
+    }
+
+    /// The private key as PEM: for the Secret, and never for a log.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// When it was made.
+    pub fn made(&self) -> SystemTime {
+        self.made
+    }
+
+    /// When it ends.
+    pub fn ends(&self) -> SystemTime {
+        self.ends
     }
 
     /// Makes a server's certificate for these DNS names and IP addresses, valid from now for `life`.
@@ -65,6 +132,12 @@ fn params(name: &str, now: SystemTime, life: Duration) -> CertificateParams {
     params.not_before = (now - SKEW).into();
     params.not_after = (now + life).into();
     params
+}
+
+/// Certificates know no fractions of a second.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 #[cfg(test)]
@@ -102,5 +175,34 @@ mod tests {
         assert_eq!(leaf.validity().not_before.timestamp(), 1_700_000_000 - 300);
         assert_eq!(leaf.validity().not_after.timestamp(), 1_700_000_000 + 7 * 24 * 3600);
         assert_eq!(leaf.public_key().algorithm.algorithm.to_id_string(), "1.2.840.10045.2.1");
+    }
+    #[test]
+    fn a_ca_that_was_stored_signs_on() {
+        use rustls::pki_types::pem::PemObject;
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        let made = Ca::new("a CA", now, 365 * DAY).unwrap();
+        let certificate = CertificateDer::from_pem_slice(made.pem().as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(made.key_pem().as_bytes()).unwrap();
+        let read = Ca::from_der(certificate.clone(), &key).unwrap();
+        assert_eq!((read.made(), read.ends(), read.pem()), (made.made(), made.ends(), made.pem()));
+
+        let leaves = [&made, &read].map(|ca| ca.leaf(&["localhost"], now, DAY).unwrap().certificate);
+        let [one, other] = leaves.each_ref().map(|leaf| parse_x509_certificate(leaf).unwrap().1);
+        assert_eq!(one.issuer(), other.issuer());
+        let key_id = |leaf: &X509Certificate<'_>| {
+            let identifier = leaf
+                .extensions()
+                .iter()
+                .find(|e| e.oid == oid_registry::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER);
+            identifier.unwrap().value.to_vec()
+        };
+        assert_eq!(key_id(&one), key_id(&other));
+
+        let other = Ca::new("a CA", now, DAY).unwrap();
+        assert_eq!(Ca::from_der(other.certificate().clone(), &key).unwrap_err(), BadCa::Mismatch);
+        let leaf = made.leaf(&["localhost"], now, DAY).unwrap();
+        assert_eq!(Ca::from_der(leaf.certificate, &leaf.key).unwrap_err(), BadCa::NotCa);
+        assert_eq!(Ca::from_der(vec![1, 2, 3].into(), &key).unwrap_err(), BadCa::Certificate);
+        assert!(!format!("{made:?}").contains("PRIVATE"));
     }
 }

@@ -53,7 +53,7 @@ pub fn create(directory: &Path, now: SystemTime) -> Result<SelfSigned, Error> {
     let ca_file = directory.join("ca.crt");
     write_whole(&ca_file, ca.pem().as_bytes())
         .map_err(|source| Error::Write { path: ca_file.clone(), source })?;
-    Ok(SelfSigned { pair, ca_file, ca_pem: ca.pem().into() })
+    Ok(SelfSigned { pair, ca_file, ca_pem: ca.pem() })
 }
 
 /// Writes a file so that a reader sees either the old one or the whole new one.

@@ -1,9 +1,12 @@
 //! `serve`: the admission webhook.
 
+mod certificates;
+
+use self::certificates::{Certificates, SelfManaged};
 use super::Exit;
 use crate::{
     admin::Check,
-    certs::{Served, files, self_signed},
+    certs::Served,
     cluster, config,
     in_force::Store,
     metrics::Metrics,
@@ -23,7 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// A review takes some ten microseconds: more threads only cost memory.
@@ -60,21 +63,12 @@ pub(super) struct Serve {
     #[command(flatten)]
     certificates: Certificates,
 
+    #[command(flatten)]
+    self_managed: SelfManaged,
+
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]
     log_level: String,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct Certificates {
-    /// Directory with tls.crt and tls.key, read again when they change.
-    #[arg(long, env, value_name = "DIR")]
-    cert_dir: Option<PathBuf>,
-
-    /// Make a CA and a certificate for localhost, and write the CA's certificate to ca.crt in this directory.
-    #[arg(long, env, value_name = "DIR")]
-    self_signed: Option<PathBuf>,
 }
 
 /// Serves until a signal comes, and then ends in order; a second signal ends it at once.
@@ -114,8 +108,10 @@ impl Serve {
             bind,
             admin_bind,
             certificates,
+            self_managed,
             log_level: _,
         } = self;
+        certificates.check()?;
         let local = certificates.self_signed.is_some();
         let (file, config) = match config {
             Some(path) => {
@@ -150,7 +146,20 @@ impl Serve {
         let served = Arc::new(Served::new(metrics.clone()));
         let ca = certificates.start(&served, &metrics, &mut tasks)?;
         let namespaces = Arc::new(cluster::namespaces::Known::default());
-        let checks = watch_cluster(kubernetes_version.is_some(), &rules, &namespaces, &mut tasks).await?;
+        let client = connect().await?;
+        let mut checks = Vec::new();
+        if certificates.self_managed {
+            checks.push(self_managed.start(client.clone(), own_namespace, &served, &metrics, &mut tasks)?);
+        }
+        if let Some(client) = client {
+            checks.extend(watch_cluster(
+                client,
+                kubernetes_version.is_some(),
+                &rules,
+                &namespaces,
+                &mut tasks,
+            ));
+        }
 
         let (address, admin_address) = (bound.address()?, bound.admin_address()?);
         let running = bound.run(
@@ -172,42 +181,23 @@ impl Serve {
     }
 }
 
-impl Certificates {
-    /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
-    fn start(
-        &self,
-        served: &Arc<Served>,
-        metrics: &Arc<Metrics>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<Option<PathBuf>> {
-        let now = SystemTime::now();
-        if let Some(directory) = &self.self_signed {
-            let made = self_signed::create(directory, now)?;
-            served.install(made.pair);
-            return Ok(Some(made.ca_file));
-        }
-        if let Some(directory) = &self.cert_dir {
-            let mut files = files::Files::new(directory.clone(), served.clone(), metrics.clone());
-            // Before the first handshake, so that a good pair serves it.
-            files.poll(now);
-            tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));
-        }
-        Ok(None)
+/// A client of the cluster, where there is one.
+async fn connect() -> anyhow::Result<Option<kube::Client>> {
+    if !cluster::is_there() {
+        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
+        return Ok(None);
     }
+    Ok(Some(cluster::connect().await.context("cannot use the cluster's configuration")?))
 }
 
-/// Starts what is learnt from the API server, where there is one. Returns what must be known to be ready.
-async fn watch_cluster(
+/// Starts what is learnt from the API server. Returns what must be known to be ready.
+fn watch_cluster(
+    client: kube::Client,
     version_given: bool,
     rules: &Arc<Store>,
     namespaces: &Arc<cluster::namespaces::Known>,
     tasks: &mut Tasks,
-) -> anyhow::Result<Vec<Check>> {
-    if !cluster::is_there() {
-        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
-        return Ok(Vec::new());
-    }
-    let client = cluster::connect().await.context("cannot use the cluster's configuration")?;
+) -> Vec<Check> {
     let mut checks = Vec::new();
     if !version_given {
         let known = Arc::new(AtomicBool::new(false));
@@ -232,7 +222,7 @@ async fn watch_cluster(
         }
         Ok(())
     }));
-    Ok(checks)
+    checks
 }
 
 /// For a person at a terminal.
@@ -259,16 +249,17 @@ fn raise_open_files() {
     }
 }
 
-/// `10s`, `500ms`, `2m`, or seconds without a unit.
+/// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let bad = || format!("{text:?} is not a duration such as 10s, 500ms or 2m");
+    let bad = || format!("{text:?} is not a duration such as 10s, 500ms, 2m or 168h");
     let number: u32 = number.parse().map_err(|_| bad())?;
     match unit {
         "" | "s" => Ok(Duration::from_secs(number.into())),
         "ms" => Ok(Duration::from_millis(number.into())),
         "m" => Ok(Duration::from_secs(60 * u64::from(number))),
+        "h" => Ok(Duration::from_secs(3600 * u64::from(number))),
         _ => Err(bad()),
     }
 }
@@ -283,7 +274,8 @@ mod tests {
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "s", "-1s", "1.5s", "10h", "99999999999s"] {
+        assert_eq!(duration("168h"), Ok(Duration::from_secs(7 * 24 * 3600)));
+        for bad in ["", "s", "-1s", "1.5s", "10d", "99999999999s"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! What the chart has of the configuration, made from the types in `file`: its values with their comments, and the defaults that its
 //! templates fall back to where a key is null or left out.
 
-use super::{file::File, schema, shape};
+use super::{file::File, schema, shape, words};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -82,7 +82,7 @@ fn comment(schema: &Value, indent: &str, page: &mut String) {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let choices = shape::choices(schema);
     let words =
-        if choices.is_empty() { String::new() } else { format!(" One of {}.", shape::listed(&choices)) };
+        if choices.is_empty() { String::new() } else { format!(" One of {}.", words::listed(&choices)) };
     let mut line = format!("{indent}#");
     for word in text.split_whitespace().chain(words.split_whitespace()) {
         if line.chars().count() + 1 + word.chars().count() > WIDTH {

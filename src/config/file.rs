@@ -3,17 +3,19 @@
 //!
 //! The shape is that of Datadog's own chart. `null`, anywhere, means the default.
 
+mod datadog;
 mod injection;
 mod injector;
 mod kubernetes;
 mod profile;
 
+pub(super) use datadog::{Apm, Datadog, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
 pub(super) use injector::Injector;
 pub(super) use kubernetes::{
-    EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext,
+    EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext, Volume, VolumeMount,
 };
-pub(super) use profile::Profile;
+pub(super) use profile::{Check, Cws, ImageParts, Profile};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -30,38 +32,6 @@ pub(super) struct File {
     pub(super) cluster_agent: ClusterAgent,
     /// What concerns the injector itself and not the sidecars. Read by the chart alone.
     pub(super) injector: Injector,
-}
-
-/// What is set once for all of Datadog's agents.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Datadog {
-    /// The Secret of the release namespace that holds the API key. What sidecars refer to is
-    /// `clusterAgent.admissionController.agentSidecarInjection.apiKeySecret`.
-    pub(super) api_key_existing_secret: Scalar,
-    /// The Secret of the release namespace that holds the application key. Sidecars need none.
-    pub(super) app_key_existing_secret: Scalar,
-    /// The API key itself. The chart makes Secret `datadog-secret` of the release namespace from it, where `apiKeyExistingSecret`
-    /// names no other; in a file for the injector it is refused.
-    pub(super) api_key: Scalar,
-    /// The site of your Datadog organisation, such as `datadoghq.eu`: the agent's `DD_SITE`.
-    pub(super) site: String,
-    /// The name of the cluster: the agent's `DD_CLUSTER_NAME`. Where empty, the variable is left out.
-    pub(super) cluster_name: Scalar,
-    /// Tags of everything the sidecars send, each `key:value`: the agent's `DD_TAGS`. A text is a list divided by spaces.
-    pub(super) tags: Tags,
-    /// Variables of every sidecar, under those of its profile.
-    pub(super) env: Vec<EnvVar>,
-}
-
-/// Tags as people write them.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum Tags {
-    /// `[team:a, cost:b]`
-    List(Vec<String>),
-    /// `team:a cost:b`
-    Text(String),
 }
 
 /// The Cluster Agent and its admission controller.
@@ -129,33 +99,9 @@ impl JsonSchema for Scalar {
     }
 }
 
-impl Tags {
-    /// Each tag for itself.
-    pub(super) fn to_list(&self) -> Vec<String> {
-        match self {
-            Self::List(tags) => tags.clone(),
-            Self::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
-        }
-    }
-}
-
 impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
         Self(text.into())
-    }
-}
-
-impl Default for Datadog {
-    fn default() -> Self {
-        Self {
-            api_key_existing_secret: "datadog-secret".into(),
-            app_key_existing_secret: Scalar::default(),
-            api_key: Scalar::default(),
-            site: "datadoghq.com".into(),
-            cluster_name: Scalar::default(),
-            tags: Tags::List(Vec::new()),
-            env: Vec::new(),
-        }
     }
 }
 

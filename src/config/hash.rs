@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
+/// What Kubernetes or an integration reads, not we.
+const OTHERS: [&str; 3] = ["volumes", "volume_mounts", "checks"];
+
 /// Lists whose order means nothing, by the name of their field.
 const UNORDERED: [&str; 5] =
     ["pod_overrides", "excluded_namespaces", "match_labels", "match_expressions", "image_pull_secrets"];
@@ -17,8 +20,11 @@ pub(super) fn of(config: &Config) -> String {
     config.notices.clear();
     config.hash.clear();
     config.selectors.iter_mut().for_each(|selector| selector.name.clear());
-    if config.image.digest.is_some() {
-        config.image.tag.clear();
+    let traced = config.profiles.iter_mut().flat_map(|profile| {
+        std::iter::once(&mut profile.image).chain(profile.cws.as_mut().map(|cws| &mut cws.image))
+    });
+    for image in traced.chain([&mut config.image]).filter(|image| image.digest.is_some()) {
+        image.tag.clear();
     }
     let mut value = serde_json::to_value(&config).unwrap_or_default();
     by_name(&mut value);
@@ -52,7 +58,7 @@ fn by_name(config: &mut Value) {
 fn canonical(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            for (key, value) in fields.iter_mut() {
+            for (key, value) in fields.iter_mut().filter(|(key, _)| !OTHERS.contains(&key.as_str())) {
                 canonical(value);
                 match (key.as_str(), value) {
                     (key, Value::Array(list)) if UNORDERED.contains(&key) => {

@@ -1,12 +1,12 @@
 //! From the text of a file to a configuration: read, checked for its shape, checked for its meaning, filled in.
 
 use super::{
-    ClusterAgent, Config, Image,
+    ClusterAgent, Config,
     file::{self, File},
-    hash, names, notice,
+    hash, image, names, notice,
     problem::{Path, Problem, Problems, Report},
     profiles::{self, Layers},
-    schema, selectors, shape, tree, variables,
+    propagate, schema, selectors, shape, tree, words,
 };
 
 /// The kubelet's port: on Fargate it shares the pod's address.
@@ -68,7 +68,7 @@ fn not_utf8(bytes: &[u8], end: usize, file: &str) -> Problems {
 fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
     if let (Some(_), Some(kind)) = (root.get("apiVersion"), root.get("kind")) {
         let kind = kind.text(text).unwrap_or_default();
-        let message = format!("this is a Kubernetes object ({}), and no values file", shape::shortened(kind));
+        let message = format!("this is a Kubernetes object ({}), and no values file", words::shortened(kind));
         report.at(root.place, &Path::default(), message);
         return Config::default();
     }
@@ -93,7 +93,8 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
 
     let mut notices = notice::notices(root, file);
     check_controller(controller, report);
-    let profile = profiles::built_in(injection, &at, report);
+    let image = image::resolve(controller, &at, &built_in.image, report);
+    let profile = profiles::built_in(datadog, injection, &image, &at, report);
     let profiles =
         Layers { provider: injection.provider, path: &at.key("profiles"), notices: &mut notices, report };
     let profiles = profile.map(|profile| profiles.resolve(profile, &injection.profiles)).unwrap_or_default();
@@ -103,14 +104,20 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
         site: site(&datadog.site, &built_in.site, report),
         cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
         tags: datadog.tags.to_list(),
-        env: variables::resolve(&datadog.env, &Path::default().key("datadog").key("env"), report),
+        env: propagate::env(datadog, report),
         cluster_agent: reach(cluster_agent, report),
         provider: injection.provider,
-        image: image(controller, &at, &built_in.image, report),
+        image,
         pull_policy: injection.image_pull_policy,
-        image_pull_secrets: pull_secrets(&injection.image_pull_secrets, &at.key("imagePullSecrets"), report),
+        image_pull_secrets: profiles::pull_secrets(
+            &[],
+            &injection.image_pull_secrets,
+            &at.key("imagePullSecrets"),
+            report,
+        ),
         kubelet_logs: injection.kubelet_api_logging.enabled,
         collect_all_logs: injection.kubelet_api_logging.container_collect_all,
+        on_missing_secret: injection.on_missing_secret,
         selectors: if selectors.is_empty() { built_in.selectors } else { selectors },
         profiles,
         pod_overrides: injection.pod_overrides.clone(),
@@ -179,46 +186,6 @@ fn reach(agent: &file::ClusterAgent, report: &mut Report) -> Option<ClusterAgent
     let tls_verification = injection.cluster_agent_tls_verification.enabled;
     let found = ClusterAgent { service, namespace, port: agent.service_port, tls_verification };
     Some(found).filter(|_| agent.enabled && injection.cluster_agent_communication_enabled)
-}
-
-fn image(controller: &file::AdmissionController, at: &Path, built_in: &Image, report: &mut Report) -> Image {
-    let injection = &controller.agent_sidecar_injection;
-    let outer = Path::default().key("clusterAgent").key("admissionController").key("containerRegistry");
-    let mut pick = |path: Path, given: &str, fallback: &str, check: fn(&str) -> Result<(), names::Wrong>| {
-        if given.is_empty() {
-            return fallback.to_owned();
-        }
-        if let Err(wrong) = check(given) {
-            report.add(&path, wrong);
-        }
-        given.to_owned()
-    };
-    let registry = pick(outer, &controller.container_registry, &built_in.registry, names::registry);
-    Image {
-        registry: pick(
-            at.key("containerRegistry"),
-            &injection.container_registry,
-            &registry,
-            names::registry,
-        ),
-        name: pick(at.key("imageName"), &injection.image_name, &built_in.name, names::image_name),
-        tag: pick(at.key("imageTag"), &injection.image_tag.0, &built_in.tag, names::image_tag),
-        digest: Some(pick(at.key("imageDigest"), &injection.image_digest, "", names::image_digest))
-            .filter(|digest| !digest.is_empty()),
-    }
-}
-
-fn pull_secrets(secrets: &[file::PullSecret], path: &Path, report: &mut Report) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for (index, secret) in secrets.iter().enumerate() {
-        if let Err(wrong) = names::subdomain(secret.name()) {
-            report.add(&path.index(index), wrong);
-        }
-        if !found.iter().any(|other| other == secret.name()) {
-            found.push(secret.name().to_owned());
-        }
-    }
-    found
 }
 
 fn excluded(namespaces: &[String], path: &Path, report: &mut Report) -> Vec<String> {

@@ -84,11 +84,8 @@ pub(super) fn registry(name: &str) -> Result<(), Wrong> {
 
 /// The name of an image in its registry.
 pub(super) fn image_name(name: &str) -> Result<(), Wrong> {
-    check(!name.contains('@'), "must be the name alone: a digest goes into `imageDigest`")?;
-    check(
-        !name.contains(':'),
-        "must be the name alone: a tag goes into `imageTag`, a registry into `containerRegistry`",
-    )?;
+    check(!name.contains('@'), "must be the name alone: the digest has a key of its own")?;
+    check(!name.contains(':'), "must be the name alone: the tag and the registry have keys of their own")?;
     check(
         within(name, 1..=255) && is_image_path(name),
         "must be the name of an image in lowercase, such as agent",
@@ -97,7 +94,7 @@ pub(super) fn image_name(name: &str) -> Result<(), Wrong> {
 
 /// The tag of an image.
 pub(super) fn image_tag(tag: &str) -> Result<(), Wrong> {
-    check(!tag.contains('@'), "must be the tag alone: a digest goes into `imageDigest`")?;
+    check(!tag.contains('@'), "must be the tag alone: the digest has a key of its own")?;
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let first = tag.bytes().next().is_some_and(word);
     let rest = tag.bytes().all(|b| word(b) || b == b'.' || b == b'-');
@@ -111,6 +108,12 @@ pub(super) fn image_digest(digest: &str) -> Result<(), Wrong> {
         hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     });
     check(hex, "must be `sha256:` and 64 hexadecimal digits in lowercase")
+}
+
+/// The name of an integration, which is also that of a directory and in that of a volume.
+pub(super) fn integration(name: &str) -> Result<(), Wrong> {
+    let wrong = "must be 1 to 48 lowercase letters, digits, `_` and `-`, with a letter or digit at each end, such as http_check";
+    check(within(name, 1..=48) && is_dns_label(&name.replace('_', "-")), wrong)
 }
 
 /// The name of a resource of a container.

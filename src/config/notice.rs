@@ -12,6 +12,9 @@ const INJECTION: &str = "clusterAgent.admissionController.agentSidecarInjection"
 /// Variables by which people set up Datadog's own controller on its Cluster Agent.
 const CONTROLLER_VARIABLES: &str = "DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_";
 
+/// What Datadog's own admission controller reads, and no agent.
+const OF_ANOTHER: [&str; 1] = ["datadog.apm.instrumentation"];
+
 /// The notices of a file, in a fixed order.
 pub(super) fn notices(root: &Node, file: &File) -> Vec<String> {
     let mut notices = Vec::new();
@@ -20,10 +23,10 @@ pub(super) fn notices(root: &Node, file: &File) -> Vec<String> {
     let cluster_agent = root.get("clusterAgent").unwrap_or(&empty);
     let controller = cluster_agent.get("admissionController").unwrap_or(&empty);
 
-    let unread: Vec<String> =
-        unknown_keys(datadog, "/properties/datadog").map(|key| format!("datadog.{key}")).collect();
+    let mut unread = Vec::new();
+    collect_unread(datadog, schema::derived().pointer("/properties/datadog"), "datadog", &mut unread);
     if !unread.is_empty() {
-        notices.push(format!("not passed on to sidecars yet: {}", unread.join(", ")));
+        notices.push(format!("not passed on to sidecars: {}", unread.join(", ")));
     }
     let misplaced = misplaced(root, datadog, cluster_agent, controller);
     if !misplaced.is_empty() {
@@ -49,6 +52,19 @@ pub(super) fn notices(root: &Node, file: &File) -> Vec<String> {
         ));
     }
     notices
+}
+
+/// The keys in a mapping, at any depth, that its schema does not know.
+fn collect_unread(node: &Node, schema: Option<&Value>, path: &str, unread: &mut Vec<String>) {
+    let Some(known) = schema.and_then(|schema| schema.get("properties")) else { return };
+    for key in node.keys() {
+        let path = format!("{path}.{key}");
+        match (known.get(key), node.get(key)) {
+            (Some(inner), Some(node)) => collect_unread(node, Some(inner), &path, unread),
+            _ if OF_ANOTHER.contains(&path.as_str()) => {}
+            _ => unread.push(path),
+        }
+    }
 }
 
 /// The keys of a mapping that its schema does not know.

@@ -1,6 +1,6 @@
 //! The reference page of the configuration, made from the schema and so from the comments in `file`.
 
-use super::{schema, shape};
+use super::{schema, shape, words};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -24,6 +24,7 @@ configuration that `serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
 * A key that is not listed here is ignored, except inside `agentSidecarInjection` and in variables, where it is an error.
+* What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.
 * Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
 * `config schema` prints the JSON Schema, for editors.
 ";
@@ -77,7 +78,7 @@ fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let choices = shape::choices(schema);
     let words =
-        if choices.is_empty() { String::new() } else { format!(" One of {}.", shape::listed(&choices)) };
+        if choices.is_empty() { String::new() } else { format!(" One of {}.", words::listed(&choices)) };
     format!("{}{words}", text.replace('\n', " ").replace('|', "\\|"))
 }
 

@@ -1,6 +1,6 @@
 //! The JSON Schema of the file.
 
-use super::{file::File, shape};
+use super::file::File;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -47,10 +47,9 @@ fn tidy(schema: &mut Value) {
     }
 }
 
-/// Lets every key be null, and takes our own extension out.
+/// Lets every key be null.
 fn publish(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    map.shift_remove(shape::LATER);
     for inner in
         map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
     {
@@ -93,16 +92,19 @@ fn nullable(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, load, problem::Report, tree};
+    use crate::config::{Config, load, problem::Report, shape, tree};
 
-    const EXAMPLE: &str = include_str!("../../examples/values.yaml");
+    const EXAMPLES: [&str; 2] =
+        [include_str!("../../examples/values.yaml"), include_str!("../../examples/profiles.yaml")];
 
     #[test]
-    fn the_published_schema_accepts_the_example() {
-        let mut report = Report::default();
-        let root = tree::parse(EXAMPLE).unwrap();
-        shape::check(&root, EXAMPLE, &schema(), &mut report);
-        assert_eq!(report.into_problems("example"), None);
+    fn the_published_schema_accepts_the_examples() {
+        for example in EXAMPLES {
+            let mut report = Report::default();
+            let root = tree::parse(example).unwrap();
+            shape::check(&root, example, &schema(), &mut report);
+            assert_eq!(report.into_problems("example"), None);
+        }
     }
 
     #[test]

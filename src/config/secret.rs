@@ -30,6 +30,55 @@ pub(super) fn is_literal(name: &str, value: &str) -> bool {
     SECRET.contains(&name.as_str()) || SUSPICIOUS.iter().any(|part| name.contains(part)) && holds_key(value)
 }
 
+/// Keys of checks that end so hold nothing but a secret; those of files and switches end otherwise.
+const SECRET_IN_CHECKS: [&str; 17] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "pass",
+    "token",
+    "secret",
+    "secret_key",
+    "access_key",
+    "api_key",
+    "apikey",
+    "app_key",
+    "application_key",
+    "authorization",
+    "authkey",
+    "privkey",
+    "community_string",
+];
+
+/// Whether the value of a key in a check is a literal password or token. Neither `ENC[…]`, nor a text with `%%env_…%%` in it,
+/// a variable of the agent's, is one.
+pub(super) fn is_open_in_check(key: &str, value: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    let enclosed = value.trim().strip_prefix("ENC[").is_some_and(|rest| rest.ends_with(']'));
+    let named = value.split_once("%%env_").is_some_and(|(_, rest)| rest.contains("%%"));
+    let secret = SECRET_IN_CHECKS.iter().any(|word| {
+        key.strip_suffix(word)
+            .is_some_and(|before| before.is_empty() || before.ends_with('_') || word.len() > 4)
+    });
+    !value.is_empty()
+        && !enclosed
+        && !named
+        && (secret || is_in_address(value) || value.contains("PRIVATE KEY-----"))
+}
+
+/// Whether a text contains an address with a password in it.
+pub(super) fn is_in_address(value: &str) -> bool {
+    value.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+        password.is_some_and(|password| {
+            !password.is_empty() && !password.starts_with("$(") && !password.starts_with("%%")
+        })
+    })
+}
+
 /// Whether a text contains a run of exactly 32 or 40 hexadecimal digits: an API key, a token, an application key.
 fn holds_key(value: &str) -> bool {
     value
@@ -40,6 +89,35 @@ fn holds_key(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_of_checks_are_recognised() {
+        for (key, value, open) in [
+            ("password", "x", true),
+            ("Password", "x", true),
+            ("dbpassword", "x", true),
+            ("X-Api-Key", "x", true),
+            ("authorization", "Bearer x", true),
+            ("authorization", "Bearer %%env_TOKEN%%", false),
+            ("tls_pass", "x", true),
+            ("bypass", "x", false),
+            ("password", "", false),
+            ("password", "%%env_PASSWORD%%", false),
+            ("password", "%%env_PASSWORD", true),
+            ("password", "%%host%%", true),
+            ("password", "ENC[x]", false),
+            ("password_file", "/etc/x", false),
+            ("token_path", "/etc/x", false),
+            ("tls_private_key", "/etc/x.pem", false),
+            ("tls_private_key", "-----BEGIN PRIVATE KEY-----\nx", true),
+            ("url", "postgres://user:x@host/db", true),
+            ("url", "postgres://user:%%env_PASSWORD%%@host/db", false),
+            ("url", "postgres://user@host:5432/db?a=b:c@d", false),
+            ("url", "http://%%host%%:%%port%%/", false),
+        ] {
+            assert_eq!(is_open_in_check(key, value), open, "{key}: {value}");
+        }
+    }
 
     #[test]
     fn keys_are_recognised() {

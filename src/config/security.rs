@@ -3,7 +3,7 @@
 use super::{
     Provider, file,
     problem::{Path, Report},
-    shape::listed,
+    words::listed,
 };
 use serde_json::{Map, Value};
 

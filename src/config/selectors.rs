@@ -3,7 +3,7 @@
 use super::{
     LabelSelector, Operator, Profile, Requirement, Selector, file, names,
     problem::{Path, Report},
-    shape::{listed, nearest},
+    words::{listed, nearest},
 };
 
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];

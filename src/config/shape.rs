@@ -5,12 +5,10 @@
 use super::{
     problem::{Path, Report},
     tree::{Entry, Kind, Node, Place},
+    words::{listed, nearest, shortened},
 };
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-
-/// The extension of the schema that lists keys which are known but have no effect yet.
-pub(super) const LATER: &str = "x-later";
 
 /// Checks the root of a file against a schema without references.
 pub(super) fn check(root: &Node, source: &str, schema: &Value, report: &mut Report) -> Value {
@@ -32,6 +30,9 @@ impl Checker<'_> {
     /// The value as it is to be read; `None` where it is wrong.
     fn value(&mut self, node: &Node, schema: &Value, path: &Path) -> Option<Value> {
         self.report.locate(path, node.place);
+        if schema.as_bool() == Some(true) {
+            return Some(self.as_written(node, path));
+        }
         let choices = choices(schema);
         if !choices.is_empty() {
             return self.choice(node, &choices, path);
@@ -77,8 +78,8 @@ impl Checker<'_> {
                     self.report.at(*place, &path, unknown(key, schema));
                     continue;
                 }
-                (None, Some(inner @ Value::Object(_))) => inner,
-                (None, _) => continue,
+                (None, Some(inner)) => inner,
+                (None, None) => continue,
             };
             if let Some(value) = self.value(value, inner, &path) {
                 map.insert(key.clone(), value);
@@ -107,6 +108,27 @@ impl Checker<'_> {
             self.value(item, inner, &path).unwrap_or_else(|| neutral(inner))
         });
         Value::Array(items.collect())
+    }
+
+    /// A value whose shape is somebody else's.
+    fn as_written(&mut self, node: &Node, path: &Path) -> Value {
+        self.report.locate(path, node.place);
+        match &node.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Number(number) => Value::Number(number.clone()),
+            Kind::Text(text) => Value::String(text.clone()),
+            Kind::List(items) => {
+                let items = items.iter().enumerate();
+                Value::Array(items.map(|(index, item)| self.as_written(item, &path.index(index))).collect())
+            }
+            Kind::Map(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|Entry { key, value, .. }| (key.clone(), self.as_written(value, &path.key(key))));
+                Value::Object(entries.collect())
+            }
+        }
     }
 
     fn choice(&mut self, node: &Node, choices: &[&str], path: &Path) -> Option<Value> {
@@ -242,56 +264,10 @@ fn mismatch(node: &Node, allowed: &[&str]) -> String {
 }
 
 fn unknown(key: &str, schema: &Value) -> String {
-    let later = schema.get(LATER).and_then(Value::as_array).into_iter().flatten();
-    if later.filter_map(Value::as_str).any(|later| later == key) {
-        return "not supported yet".into();
-    }
     let known = schema.get("properties").and_then(Value::as_object);
     let keys = || known.into_iter().flat_map(Map::keys).map(String::as_str);
     match nearest(key, keys()) {
         Some(near) => format!("unknown key; did you mean `{near}`?"),
         None => format!("unknown key; known here: {}", keys().collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// The word a person may have meant.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let near = known.map(|other| (distance(&lower, &other.to_lowercase()), other));
-    near.filter(|(distance, other)| *distance <= 2 && *distance < other.len().div_ceil(2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| other)
-}
-
-/// How many characters must be added, removed or replaced (Levenshtein); long words are as far as they are long.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) =
-        (one.chars().take(64).collect(), other.chars().take(64).collect());
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            next.push((row[j] + usize::from(a != b)).min(row[j + 1] + 1).min(next[j] + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-/// `"a", "b" or "c"`.
-pub(super) fn listed(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
-}
-
-/// At most sixty characters of a text of the file, for a message.
-pub(super) fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(60).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

@@ -15,7 +15,7 @@ use std::{fmt, ops::Range};
 /// Larger files are refused: a ConfigMap holds a mebibyte.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Deeper nesting is refused; a key of the file is at most eleven deep.
+/// Deeper nesting is refused; the deepest in use are in volumes, some fifteen deep.
 const MAX_DEPTH: usize = 32;
 
 /// Larger trees are refused, aliases expanded.

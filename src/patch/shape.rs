@@ -48,7 +48,9 @@ impl<'a> Shape<'a> {
 
     /// An object with those members that are there.
     pub fn object<const N: usize>(members: [Option<(&'a str, Self)>; N]) -> Self {
-        Self::Object(members.into_iter().flatten().collect())
+        let mut there = Vec::with_capacity(N);
+        there.extend(members.into_iter().flatten());
+        Self::Object(there)
     }
 
     /// How long a list is.

@@ -6,14 +6,20 @@ use serde::{
 };
 use std::{borrow::Cow, fmt, ops::Deref};
 
-/// A string borrowed where the text allows it. Absent and `null` read as empty, and so does a number or a boolean, which
-/// no valid pod has where a string belongs: the API server is the one to refuse those.
+/// A string borrowed where the text allows it. Absent and `null` read as empty. A number reads as its text: quantities may be
+/// written so, and where nothing but a string may stand the API server is the one to refuse it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
 impl Text<'_> {
     /// No text.
     pub const EMPTY: Self = Self(Cow::Borrowed(""));
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
 }
 
 impl Deref for Text<'_> {
@@ -58,20 +64,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Ok(Text::default())
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Text::default())
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Text::default())
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Text::default())
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Text::default())
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(value.to_string())))
             }
         }
         deserializer.deserialize_any(Read)
@@ -113,6 +119,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             }
         }
         deserializer.deserialize_map(Read)
+    }
+}
+
+/// A small number. What is none, or is larger, reads as 0: the API server is the one to refuse those.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Number(pub u16);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = <&serde_json::value::RawValue>::deserialize(deserializer)?;
+        Ok(Self(number.get().parse().unwrap_or_default()))
     }
 }
 

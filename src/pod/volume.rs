@@ -30,8 +30,21 @@ pub enum Source<'a> {
     Csi,
     /// A ConfigMap of this name.
     ConfigMap(Text<'a>),
-    /// Anything else.
-    Other,
+    /// Anything else, by the name of its kind.
+    Other(Text<'a>),
+}
+
+impl Source<'_> {
+    /// The kind's name, as a volume has it.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::EmptyDir { .. } => "emptyDir",
+            Self::HostPath => "hostPath",
+            Self::Csi => "csi",
+            Self::ConfigMap(_) => "configMap",
+            Self::Other(kind) => kind,
+        }
+    }
 }
 
 impl Default for Source<'_> {
@@ -66,7 +79,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
                         "configMap" => {
                             map.next_value::<Option<Named>>()?.map(|named| Source::ConfigMap(named.name))
                         }
-                        _ => map.next_value::<Present>()?.0.then_some(Source::Other),
+                        _ => map.next_value::<Present>()?.0.then_some(Source::Other(key)),
                     };
                     if let Some(source) = source {
                         volume.source = source;
@@ -98,8 +111,8 @@ mod tests {
             (r#"{"emptyDir":{"medium":"Memory"},"name":"v"}"#, Source::EmptyDir { plain: false }),
             (r#"{"name":"v","hostPath":{"path":"/x"},"emptyDir":null}"#, Source::HostPath),
             (r#"{"name":"v","csi":{"driver":"d"}}"#, Source::Csi),
-            (r#"{"name":"v","secret":{}}"#, Source::Other),
-            (r#"{"name":"v","somethingNew":{"a":1}}"#, Source::Other),
+            (r#"{"name":"v","secret":{}}"#, Source::Other("secret".into())),
+            (r#"{"name":"v","somethingNew":{"a":1}}"#, Source::Other("somethingNew".into())),
         ] {
             let volume: Volume = serde_json::from_str(json).unwrap();
             assert_eq!(volume.source, source, "{json}");

@@ -1,11 +1,10 @@
 //! The containers we add, as JSON.
 
-use super::{COPY_STEP, SIDECAR, env, template::Template};
+use super::{SIDECAR, env, ports::Chosen, template::Template};
 use crate::{
     config::Resources,
-    patch::{push_string, string},
+    patch::{push_joined, push_string},
 };
-use serde_json::{Map, Value};
 
 /// What a pod changes in the sidecar of its profile.
 pub(super) struct PerPod<'a> {
@@ -13,88 +12,102 @@ pub(super) struct PerPod<'a> {
     pub(super) env_label: Option<&'a str>,
     pub(super) auto_exit: bool,
     pub(super) native: bool,
+    pub(super) waits: bool,
+    pub(super) ports: &'a Chosen,
     pub(super) socket_mount: Option<&'a str>,
-    pub(super) resources: &'a Resources,
-    pub(super) security: &'a Map<String, Value>,
+    /// As [`resources`] writes them.
+    pub(super) resources: &'a str,
+    /// The members of the securityContext.
+    pub(super) security: &'a str,
 }
+
+/// Holds the applications back until the agent is up, for two minutes at most.
+const PROBE: &str = concat!(
+    r#","startupProbe":{"exec":{"command":["/probe.sh"]},"#,
+    r#""periodSeconds":2,"timeoutSeconds":5,"failureThreshold":60}"#
+);
 
 /// The sidecar.
 pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
-    let mut json = begin(SIDECAR, template);
+    let mut json = begin(SIDECAR, &template.image);
     if pod.native {
         json.push_str(r#","restartPolicy":"Always""#);
     }
+    push_list(&mut json, "ports", pod.ports.ports.iter().copied());
     let label = pod.env_label.filter(|value| !value.is_empty() && !template.configures("DD_ENV"));
     let label = label.map(|value| env::literal("DD_ENV", value));
     let auto_exit = (pod.auto_exit && !template.configures("DD_AUTO_EXIT_NOPROCESS_ENABLED"))
         .then(|| env::literal("DD_AUTO_EXIT_NOPROCESS_ENABLED", "true"));
     let own = (!template.own_env.is_empty()).then_some(template.own_env.as_str());
-    let variables = [Some(template.env.as_str()), label.as_deref(), auto_exit.as_deref(), own];
-    push_list(&mut json, "env", variables.into_iter().flatten());
-    push_resources(&mut json, pod.resources);
+    let ours = [Some(template.env.as_str()), label.as_deref(), auto_exit.as_deref()];
+    let ports = pod.ports.env.iter().map(String::as_str);
+    push_list(&mut json, "env", ours.into_iter().flatten().chain(ports).chain(own));
+    json.push_str(pod.resources);
     push_list(
         &mut json,
         "volumeMounts",
         pod.socket_mount.into_iter().chain(template.mounts.iter().map(String::as_str)),
     );
+    if pod.waits {
+        json.push_str(PROBE);
+    }
     end(json, pod.security)
 }
 
-/// The init step that copies the image's configuration to the volume the agent may write to.
-pub(super) fn copy_step(template: &Template, resources: &Resources, security: &Map<String, Value>) -> String {
-    let mut json = begin(COPY_STEP, template);
-    json.push_str(r#","command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"]"#);
-    push_resources(&mut json, resources);
-    push_list(
-        &mut json,
-        "volumeMounts",
-        [r#"{"name":"agent-config","mountPath":"/agent-config"}"#].into_iter(),
-    );
+/// An init step of ours, from the members that are the same for all pods.
+pub(super) fn step(name: &str, members: &str, resources: &str, security: &str) -> String {
+    let mut json = begin(name, members);
+    json.push_str(resources);
     end(json, security)
 }
 
-fn begin(name: &str, template: &Template) -> String {
-    let mut json = String::with_capacity(2048);
-    json.push_str(r#"{"name":"#);
-    push_string(&mut json, name);
-    json.push(',');
-    json.push_str(&template.image);
+/// Requests and limits, as a member with a comma before it.
+pub(super) fn resources(resources: &Resources) -> String {
+    let mut json = String::from(r#","resources":{"requests":"#);
+    push_quantities(&mut json, &resources.requests);
+    json.push_str(r#","limits":"#);
+    push_quantities(&mut json, &resources.limits);
+    json.push('}');
     json
 }
 
-fn end(mut json: String, security: &Map<String, Value>) -> String {
+fn begin(name: &str, members: &str) -> String {
+    let mut json = String::with_capacity(4096);
+    json.push_str(r#"{"name":"#);
+    push_string(&mut json, name);
+    json.push(',');
+    json.push_str(members);
+    json
+}
+
+fn end(mut json: String, security: &str) -> String {
     if !security.is_empty() {
-        json.push_str(r#","securityContext":"#);
-        // Serialising a map with strings as keys cannot fail.
-        json.push_str(&serde_json::to_string(security).unwrap_or_default());
+        json.push_str(r#","securityContext":{"#);
+        json.push_str(security);
+        json.push('}');
     }
     json.push('}');
     json
 }
 
 fn push_list<'a>(json: &mut String, field: &str, elements: impl Iterator<Item = &'a str>) {
-    let mut separator = format!(r#","{field}":["#);
-    let mut some = false;
-    for element in elements {
-        json.push_str(&separator);
-        json.push_str(element);
-        ",".clone_into(&mut separator);
-        some = true;
+    let mut elements = elements.peekable();
+    if elements.peek().is_none() {
+        return;
     }
-    if some {
-        json.push(']');
-    }
+    json.push_str(",\"");
+    json.push_str(field);
+    json.push_str("\":[");
+    push_joined(json, elements, String::push_str);
+    json.push(']');
 }
 
-fn push_resources(json: &mut String, resources: &Resources) {
-    let side = |list: &[(String, String)]| {
-        let pairs: Vec<_> =
-            list.iter().map(|(name, quantity)| format!("{}:{}", string(name), string(quantity))).collect();
-        pairs.join(",")
-    };
-    json.push_str(r#","resources":{"requests":{"#);
-    json.push_str(&side(&resources.requests));
-    json.push_str(r#"},"limits":{"#);
-    json.push_str(&side(&resources.limits));
-    json.push_str("}}");
+fn push_quantities(json: &mut String, list: &[(String, String)]) {
+    json.push('{');
+    push_joined(json, list, |json, (resource, quantity)| {
+        push_string(json, resource);
+        json.push(':');
+        push_string(json, quantity);
+    });
+    json.push('}');
 }

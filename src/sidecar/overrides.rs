@@ -1,11 +1,13 @@
 //! What annotations on a pod change: within what the operator allows, and never the image or a Secret.
 
-use super::warnings::Warnings;
+use super::{cws::Entrypoints, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
     pod::{Annotations, Metadata},
     quantity,
 };
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
 const MODE: &str = "agent.datadoghq.com/sidecar.mode";
@@ -24,6 +26,8 @@ pub(crate) struct Overrides {
     pub(crate) profile: Option<usize>,
     pub(super) mode: Option<Mode>,
     pub(super) resources: Asked,
+    /// Commands of containers that state none.
+    pub(super) entrypoints: Entrypoints,
     /// What is bad or not allowed, and so ignored.
     pub(super) warnings: Vec<String>,
 }
@@ -48,10 +52,8 @@ impl Overrides {
             profile: reader.profile(),
             mode: reader.mode(),
             resources: reader.resources(),
-            warnings: {
-                reader.entrypoints();
-                reader.warnings
-            },
+            entrypoints: reader.entrypoints(),
+            warnings: reader.warnings,
         }
     }
 }
@@ -117,18 +119,30 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn entrypoints(&mut self) {
-        if self.allowed(ENTRYPOINTS, PodOverride::Entrypoints).is_some() {
-            self.warnings
-                .push(format!("annotation {ENTRYPOINTS} is ignored: this version wraps no commands"));
-        }
+    fn entrypoints(&mut self) -> Entrypoints {
+        let Some(value) = self.allowed(ENTRYPOINTS, PodOverride::Entrypoints) else {
+            return Entrypoints::new();
+        };
+        let given: Option<Map<String, Value>> = serde_json::from_str(value).ok();
+        let words = |value: Value| {
+            serde_json::from_value::<Vec<String>>(value).ok().filter(|words| !words.is_empty())
+        };
+        let read = given.and_then(|given| {
+            given.into_iter().map(|(container, command)| Some((container, words(command)?))).collect()
+        });
+        read.unwrap_or_else(|| {
+            self.warnings.push(format!(
+                r#"annotation {ENTRYPOINTS} is ignored: it takes {{"container": ["command"]}}"#
+            ));
+            Entrypoints::new()
+        })
     }
 }
 
 impl Asked {
     /// The profile's resources with what the pod asks for; of request and limit the one not given mirrors the other.
-    pub(super) fn apply(&self, profile: &Resources, warnings: &mut Warnings) -> Resources {
-        let mut resources = profile.clone();
+    pub(super) fn apply<'p>(&self, profile: &'p Resources, warnings: &mut Warnings) -> Cow<'p, Resources> {
+        let mut resources = Cow::Borrowed(profile);
         for wish in &self.0 {
             let (Some(request), Some(limit)) = (
                 wish.request.as_ref().or(wish.limit.as_ref()),
@@ -143,8 +157,9 @@ impl Asked {
                 ));
                 continue;
             }
-            set(&mut resources.requests, wish.resource, request);
-            set(&mut resources.limits, wish.resource, limit);
+            let own = resources.to_mut();
+            set(&mut own.requests, wish.resource, request);
+            set(&mut own.limits, wish.resource, limit);
         }
         resources
     }

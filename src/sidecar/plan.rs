@@ -5,6 +5,7 @@ use crate::{
     patch::{Edits, Patch, Shape, Step, Step::Key, string},
     pod::{Annotations, Container, Metadata, Pod, Spec},
 };
+use std::borrow::Cow;
 
 const SPEC: Step<'static> = Key("spec");
 
@@ -22,8 +23,10 @@ pub(super) struct Plan<'r> {
     /// Our container, put behind the pod's.
     pub(super) own_container: Option<String>,
     /// Annotations set, as JSON texts.
-    pub(super) annotations: Vec<(&'static str, String)>,
+    pub(super) annotations: Vec<(&'r str, Cow<'r, str>)>,
     pub(super) share_processes: bool,
+    /// The change of the pod's size on Fargate, where there is one.
+    pub(super) size: String,
     pub(super) warnings: Warnings,
 }
 
@@ -32,6 +35,8 @@ pub(super) struct Plan<'r> {
 pub(super) struct Extra<'r> {
     pub(super) mounts: Edits<'r>,
     pub(super) env: Edits<'r>,
+    /// A new command, as JSON.
+    pub(super) command: Option<String>,
 }
 
 /// One of the user's containers, with what is to be done to it.
@@ -54,6 +59,7 @@ impl<'r> Plan<'r> {
             own_container: None,
             annotations: Vec::new(),
             share_processes: false,
+            size: String::new(),
             warnings,
         }
     }
@@ -116,6 +122,9 @@ impl<'r> Plan<'r> {
                 let at = |field| [SPEC, Key(list), Step::Index(index), Key(field)];
                 patch.edit(&at("env"), &extra.env);
                 patch.edit(&at("volumeMounts"), &extra.mounts);
+                if let Some(command) = &extra.command {
+                    patch.set(&at("command"), command);
+                }
             }
         }
         patch.edit(&[SPEC, Key("volumes")], &self.volumes);
@@ -131,7 +140,7 @@ impl<'r> Plan<'r> {
         for (key, value) in &self.annotations {
             patch.set(&[Key("metadata"), Key("annotations"), Key(key)], value);
         }
-        Addition { patch: patch.finish(), warnings: self.warnings.finish() }
+        Addition { patch: patch.finish(), warnings: self.warnings.finish(), size: self.size }
     }
 }
 
@@ -142,6 +151,7 @@ fn shape<'a>(pod: &Pod<'_>) -> Shape<'a> {
             list.iter()
                 .map(|c| {
                     Shape::object([
+                        c.command.as_ref().map(|_| ("command", Shape::Leaf)),
                         c.env.as_ref().map(|env| ("env", Shape::Leaves(env.len))),
                         c.volume_mounts.as_ref().map(|mounts| ("volumeMounts", Shape::Leaves(mounts.len()))),
                     ])

@@ -1,6 +1,6 @@
 //! Pods that state requests and limits as a whole: the API server refuses one whose containers ask for more.
 
-use super::Conflict;
+use super::Obstacle;
 use crate::{
     config::Resources,
     pod::{self, Container, Spec},
@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 /// Checks that the sidecar fits a pod's own `spec.resources`, where there are any.
 ///
 /// The rule is the API server's: the containers' requests together are at most the pod's, and no container's limit is above the pod's.
-pub(super) fn check(spec: &Spec<'_>, sidecar: &Resources, native: bool) -> Result<(), Conflict> {
+pub(super) fn check(spec: &Spec<'_>, sidecar: &Resources, native: bool) -> Result<(), Obstacle> {
     let Some(whole) = spec.resources.and_then(read) else { return Ok(()) };
     for (resource, most) in whole.limits.iter().flat_map(pod::Pairs::iter) {
         if quantity_of(&sidecar.limits, resource) > quantity::parse(most).ok() {
-            return Err(Conflict(format!(
+            return Err(Obstacle::Conflict(format!(
                 "the sidecar's {resource} limit exceeds that of the pod's spec.resources"
             )));
         }
@@ -23,7 +23,7 @@ pub(super) fn check(spec: &Spec<'_>, sidecar: &Resources, native: bool) -> Resul
     for (resource, most) in whole.requests.iter().flat_map(pod::Pairs::iter) {
         let own = quantity_of(&sidecar.requests, resource).unwrap_or_default();
         if Some(requested(spec, resource, own, native)) > quantity::parse(most).ok() {
-            return Err(Conflict(format!(
+            return Err(Obstacle::Conflict(format!(
                 "with the sidecar the containers' {resource} requests exceed the pod's spec.resources"
             )));
         }

@@ -1,6 +1,9 @@
 //! The record left on an injected pod: for people, never read to decide.
 
-use crate::{config::Config, pod::Annotations};
+use crate::{
+    config::{Config, Profile},
+    pod::Annotations,
+};
 use serde_json::json;
 
 /// The annotation that says which profile, version and configuration a pod was injected with.
@@ -15,7 +18,6 @@ pub(super) fn probed(config: &Config) -> String {
 }
 
 /// The status annotation's value.
-pub(super) fn status(config: &Config, profile: usize) -> String {
-    let profile = config.profiles.get(profile).map_or("", |p| p.name.as_str());
-    json!({"profile": profile, "version": env!("CARGO_PKG_VERSION"), "config": config.hash}).to_string()
+pub(super) fn status(config: &Config, profile: &Profile) -> String {
+    json!({"profile": profile.name, "version": env!("CARGO_PKG_VERSION"), "config": config.hash}).to_string()
 }

@@ -2,13 +2,35 @@
 
 use super::is_own;
 use crate::pod::{ContainerSecurity, Seccomp, Spec};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The user that the agent's image is made for.
 const AGENT_USER: i64 = 100;
+const AGENT_USER_JSON: &str = "100";
 
-/// The securityContext of each container we add; empty where nothing needs to be said.
-pub(super) fn follow(profile: &Map<String, Value>, spec: &Spec<'_>) -> Map<String, Value> {
+/// The securityContext of a profile, as written.
+#[derive(Debug)]
+pub(super) struct Profile {
+    /// Its members as JSON, without the braces.
+    json: String,
+    /// Which fields it sets.
+    fields: Vec<String>,
+    as_root: bool,
+}
+
+impl Profile {
+    pub(super) fn new(fields: &Map<String, Value>) -> Self {
+        let json = Value::Object(fields.clone()).to_string();
+        Self {
+            json: json[1..json.len() - 1].to_owned(),
+            fields: fields.keys().cloned().collect(),
+            as_root: fields.get("runAsUser") == Some(&Value::from(0)),
+        }
+    }
+}
+
+/// The securityContext of each container we add, as the members of a JSON object; empty where nothing needs to be said.
+pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
     let every = |holds: &dyn Fn(&ContainerSecurity<'_>) -> bool| {
         let mut users = spec.all_containers().filter(|c| !is_own(&c.name)).peekable();
         users.peek().is_some() && users.all(|c| c.security_context.as_ref().is_some_and(holds))
@@ -29,39 +51,36 @@ pub(super) fn follow(profile: &Map<String, Value>, spec: &Spec<'_>) -> Map<Strin
         || every(&|c| filtered(c.seccomp_profile.as_ref()));
     let other_user = pod_user.is_some_and(|user| user != 0 && user != AGENT_USER);
 
-    let mut context = profile.clone();
-    let mut set = |field: &str, value: Value| {
-        if !context.contains_key(field) {
-            context.insert(field.into(), value);
+    let followed = [
+        // A profile that asks for root has said what it wants of this, too.
+        (non_root && !profile.as_root, "runAsNonRoot", "true"),
+        (non_root || drops_all || other_user, "runAsUser", AGENT_USER_JSON),
+        (drops_all, "capabilities", r#"{"drop":["ALL"]}"#),
+        (no_escalation, "allowPrivilegeEscalation", "false"),
+        (seccomp, "seccompProfile", r#"{"type":"RuntimeDefault"}"#),
+    ];
+    let mut json = String::with_capacity(profile.json.len() + 256);
+    json.push_str(&profile.json);
+    for (_, field, value) in followed.into_iter().filter(|(holds, ..)| *holds) {
+        if profile.fields.iter().all(|f| f != field) {
+            json.push_str(if json.is_empty() { "\"" } else { ",\"" });
+            json.push_str(field);
+            json.push_str("\":");
+            json.push_str(value);
         }
-    };
-    // A profile that asks for root has said what it wants of this, too.
-    let root = profile.get("runAsUser") == Some(&json!(0));
-    if non_root && !root {
-        set("runAsNonRoot", json!(true));
     }
-    if non_root || drops_all || other_user {
-        set("runAsUser", json!(AGENT_USER));
-    }
-    if drops_all {
-        set("capabilities", json!({"drop": ["ALL"]}));
-    }
-    if no_escalation {
-        set("allowPrivilegeEscalation", json!(false));
-    }
-    if seccomp {
-        set("seccompProfile", json!({"type": "RuntimeDefault"}));
-    }
-    context
+    json
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn followed(profile: Value, spec: &str) -> Value {
-        let Value::Object(profile) = profile else { panic!("an object") };
-        Value::Object(follow(&profile, &serde_json::from_str(spec).unwrap()))
+    fn followed(profile: &Value, spec: &str) -> Value {
+        let profile = Profile::new(profile.as_object().unwrap());
+        let members = follow(&profile, &serde_json::from_str(spec).unwrap());
+        serde_json::from_str(&format!("{{{members}}}")).unwrap()
     }
 
     #[test]
@@ -90,7 +109,7 @@ mod tests {
             ),
             (r#"{"containers":[]}"#, json!({})),
         ] {
-            assert_eq!(followed(json!({}), spec), expected, "{spec}");
+            assert_eq!(followed(&json!({}), spec), expected, "{spec}");
         }
     }
 
@@ -99,13 +118,13 @@ mod tests {
         let restricted = r#"{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},"containers":[{}]}"#;
         assert_eq!(
             followed(
-                json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}),
+                &json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}),
                 restricted
             ),
             json!({"runAsUser": 101, "seccompProfile": {"type": "Localhost", "localhostProfile": "p"}, "runAsNonRoot": true}),
         );
         assert_eq!(
-            followed(json!({"runAsUser": 0}), restricted),
+            followed(&json!({"runAsUser": 0}), restricted),
             json!({"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}),
         );
     }

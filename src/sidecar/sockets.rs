@@ -1,7 +1,7 @@
 //! The directory in which the agent and the applications meet: one volume, mounted everywhere, and its addresses.
 
 use super::{
-    Conflict, SIDECAR, datadog_volumes, env, is_own,
+    Obstacle, SIDECAR, datadog_volumes, is_own,
     plan::Plan,
     volumes::{self, Own},
 };
@@ -9,15 +9,30 @@ use crate::{
     patch::string,
     pod::{Annotations, Container, Metadata, Mount, Set, Source, Spec},
 };
+use std::borrow::Cow;
 
 const PATH: &str = "/var/run/datadog";
 
 const VOLUME: Own = Own::empty_dir("ddsockets");
 
-/// What applications are told.
-const ADDRESSES: [(&str, &str); 2] = [
-    ("DD_TRACE_AGENT_URL", "unix:///var/run/datadog/apm.socket"),
-    ("DD_DOGSTATSD_URL", "unix:///var/run/datadog/dsd.socket"),
+/// The autoscaler's list where it holds no more.
+const VOLUME_ALONE: &str = r#""ddsockets""#;
+
+/// The usual mount.
+const MOUNT: &str = r#"{"name":"ddsockets","mountPath":"/var/run/datadog"}"#;
+
+/// What applications are told: name, value, and both as JSON.
+const ADDRESSES: [(&str, &str, &str); 2] = [
+    (
+        "DD_TRACE_AGENT_URL",
+        "unix:///var/run/datadog/apm.socket",
+        r#"{"name":"DD_TRACE_AGENT_URL","value":"unix:///var/run/datadog/apm.socket"}"#,
+    ),
+    (
+        "DD_DOGSTATSD_URL",
+        "unix:///var/run/datadog/dsd.socket",
+        r#"{"name":"DD_DOGSTATSD_URL","value":"unix:///var/run/datadog/dsd.socket"}"#,
+    ),
 ];
 
 /// What the agent is told.
@@ -36,15 +51,19 @@ enum There<'a> {
 }
 
 /// Adds the volume, its mounts and the addresses; answers the sidecar's own mount.
-pub(super) fn add(metadata: &Metadata<'_>, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<String, Conflict> {
+pub(super) fn add(
+    metadata: &Metadata<'_>,
+    spec: &Spec<'_>,
+    plan: &mut Plan<'_>,
+) -> Result<Cow<'static, str>, Obstacle> {
     let volume = match users_own(spec) {
         Some(volume) => volume,
         None => {
             if volumes::add_one(&VOLUME, spec, plan)? {
                 plan.annotations
-                    .extend(safe_to_evict(metadata).map(|list| (Annotations::SAFE_TO_EVICT, string(&list))));
+                    .extend(safe_to_evict(metadata).map(|list| (Annotations::SAFE_TO_EVICT, list)));
             }
-            VOLUME.name
+            "ddsockets"
         }
     };
     connect(spec, volume, plan);
@@ -65,7 +84,7 @@ fn connect(spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
     plan.each(spec, |each, warnings| {
         match there(spec, each.container) {
             There::Volume(name) if name == volume => {}
-            There::Nothing => each.extra.mounts.append.push(mount.clone().into()),
+            There::Nothing => each.extra.mounts.append.push(mount.clone()),
             There::Volume(_) | There::Part => {
                 warnings.about(
                     &format!("{PATH} holds something else, so no sockets of the agent's in"),
@@ -77,9 +96,9 @@ fn connect(spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
         if !each.runs_on {
             return;
         }
-        for (variable, value) in ADDRESSES {
+        for (variable, value, json) in ADDRESSES {
             match each.container.env.as_ref().and_then(|env| env.compare(variable, value)) {
-                None => each.extra.env.prepend.push(env::literal(variable, value).into()),
+                None => each.extra.env.prepend.push(json.into()),
                 Some(Set::Equal) => {}
                 Some(Set::Different | Set::Reference) => {
                     warnings.about(&format!("{variable} is set already and stays in"), &each.container.name);
@@ -113,16 +132,23 @@ fn there<'s>(spec: &Spec<'_>, container: &'s Container<'_>) -> There<'s> {
     }
 }
 
-fn mount(volume: &str) -> String {
-    format!(r#"{{"name":{},"mountPath":{}}}"#, string(volume), string(PATH))
+fn mount(volume: &str) -> Cow<'static, str> {
+    if volume == VOLUME.name {
+        return MOUNT.into();
+    }
+    format!(r#"{{"name":{},"mountPath":{}}}"#, string(volume), string(PATH)).into()
 }
 
-/// The autoscaler's list with our volume in it; `None` where it is in it.
-fn safe_to_evict(metadata: &Metadata<'_>) -> Option<String> {
+/// The autoscaler's list with our volume in it, a JSON string; `None` where it is in it.
+fn safe_to_evict(metadata: &Metadata<'_>) -> Option<Cow<'static, str>> {
     let list =
         metadata.annotations.as_ref().and_then(|a| a.get(Annotations::SAFE_TO_EVICT)).unwrap_or_default();
     if list.split(',').any(|name| name.trim() == VOLUME.name) {
         return None;
     }
-    Some(if list.trim().is_empty() { VOLUME.name.to_owned() } else { format!("{list},{}", VOLUME.name) })
+    Some(if list.trim().is_empty() {
+        VOLUME_ALONE.into()
+    } else {
+        string(&format!("{list},{}", VOLUME.name)).into()
+    })
 }

@@ -1,16 +1,18 @@
 //! What never changes between the pods of a profile, made once when the configuration is compiled.
 
 use super::{
+    checks::Checks,
+    container, cws,
     env::{self, Variables},
-    sockets,
+    record, security, sockets, token,
     volumes::{From, Own},
 };
 use crate::{
-    config::{Config, Mode, Profile, Provider, Resources},
+    config::{Config, Logs, Mode, Ports, Profile, Provider, Resources},
     patch::string,
     rules::Setting,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const RUN_PATH: &str = "/opt/datadog-agent/run";
 const CERTIFICATES: &str = "/etc/datadog-agent/certificates";
@@ -22,6 +24,12 @@ const WRITABLE: [(&str, &str); 4] = [
     ("agent-tmp", "/tmp"),
     ("agent-log", "/var/log/datadog"),
 ];
+
+/// What fills the agent's configuration directory where its root is read-only.
+const COPY: &str = concat!(
+    r#""command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"],"#,
+    r#""volumeMounts":[{"name":"agent-config","mountPath":"/agent-config"}]"#
+);
 
 /// The sidecar of a profile, but for what a pod changes in it.
 #[derive(Debug)]
@@ -36,11 +44,26 @@ pub(crate) struct Template {
     configured: Vec<String>,
     pub(super) mode: Mode,
     pub(super) resources: Resources,
-    pub(super) security_context: Map<String, Value>,
+    /// The same as JSON.
+    pub(super) resources_json: String,
+    pub(super) security: security::Profile,
     pub(super) read_only_root: bool,
+    /// The copy step, but for what follows the pod.
+    pub(super) copy_step: String,
+    pub(super) waits: bool,
+    pub(super) share_processes: bool,
+    pub(super) sockets: bool,
+    pub(super) ports: Ports,
+    pub(super) checks: Checks,
+    pub(super) cws: Option<cws::Compiled>,
+    /// Whether the sidecar has a token of its own.
+    pub(super) own_token: bool,
+    pub(super) pull_secrets: Vec<String>,
     pub(super) volumes: Vec<Own>,
     /// Mounts beside the sockets', as JSON texts.
     pub(super) mounts: Vec<String>,
+    /// The record's value, a JSON string.
+    pub(super) status: String,
 }
 
 impl Template {
@@ -48,7 +71,7 @@ impl Template {
     pub(crate) fn new(config: &Config, profile: &Profile, setting: &Setting) -> Self {
         let image = format!(
             r#""image":{},"imagePullPolicy":{}"#,
-            string(&config.image.reference()),
+            string(&profile.image.reference()),
             string(config.pull_policy.as_str())
         );
         let read_only_root =
@@ -77,30 +100,59 @@ impl Template {
                 );
                 set(verify, env::literal(verify, "true"));
                 set(file, env::literal(file, &format!("{CERTIFICATES}/ca.crt")));
-                volumes.push(Own { name: "agent-ca-cert", from: From::ConfigMap("datadog-ca-cert") });
+                volumes.push(Own {
+                    name: "agent-ca-cert".into(),
+                    from: From::ConfigMap("datadog-ca-cert".into()),
+                });
                 mounts.push(mount("agent-ca-cert", CERTIFICATES, true));
             }
         }
-        if config.provider == Provider::Fargate {
-            for (name, value) in sockets::AGENT {
-                variables.set(name, env::literal(name, value));
-            }
+        let mut set = |name, value| variables.set(name, env::literal(name, value));
+        let sockets = config.provider == Provider::Fargate && profile.sockets;
+        if sockets {
+            sockets::AGENT.into_iter().for_each(|(name, value)| set(name, value));
         }
-        if config.kubelet_logs {
-            let mut set = |name, value| variables.set(name, env::literal(name, value));
+        let logs = Logs {
+            enabled: config.kubelet_logs || profile.logs.enabled,
+            collect_all: config.collect_all_logs || profile.logs.collect_all,
+        };
+        if logs.enabled {
             set("DD_LOGS_ENABLED", "true");
             set("DD_LOGS_CONFIG_K8S_CONTAINER_USE_KUBELET_API", "true");
             set("DD_LOGS_CONFIG_RUN_PATH", RUN_PATH);
-            if config.collect_all_logs {
+            if logs.collect_all {
                 set("DD_LOGS_CONFIG_CONTAINER_COLLECT_ALL", "true");
             }
         }
+        if profile.process_collection {
+            set("DD_PROCESS_AGENT_PROCESS_COLLECTION_ENABLED", "true");
+            set("DD_PROCESS_CONFIG_PROCESS_COLLECTION_ENABLED", "true");
+        }
+        if profile.ports.dogstatsd {
+            set("DD_DOGSTATSD_NON_LOCAL_TRAFFIC", "true");
+        }
+        if profile.ports.apm {
+            set("DD_APM_NON_LOCAL_TRAFFIC", "true");
+        }
+        if profile.cws.is_some() {
+            cws::AGENT.into_iter().for_each(|name| set(name, "true"));
+            volumes.push(cws::VOLUME);
+        }
         for (name, path) in WRITABLE {
-            if read_only_root || config.kubelet_logs && path == RUN_PATH {
+            if read_only_root || logs.enabled && path == RUN_PATH {
                 volumes.push(Own::empty_dir(name));
                 mounts.push(mount(name, path, false));
             }
         }
+        if profile.service_account_token {
+            volumes.push(token::volume());
+            mounts.push(token::MOUNT.to_owned());
+        }
+        let mut checks = Checks::new(&profile.checks);
+        volumes.append(&mut checks.volumes);
+        mounts.append(&mut checks.mounts);
+        volumes.extend(profile.volumes.iter().filter_map(Own::given));
+        mounts.extend(profile.volume_mounts.iter().map(ToString::to_string));
 
         let ours = variables.names();
         let mut own = Variables::default();
@@ -109,16 +161,27 @@ impl Template {
             list.set(&variable.name, env::configured(variable));
         }
         Self {
+            copy_step: format!("{image},{COPY}"),
             image,
             env: variables.joined(),
             own_env: own.joined(),
             configured: own.names(),
             mode: profile.mode,
             resources: profile.resources.clone(),
-            security_context: profile.security_context.clone(),
+            resources_json: container::resources(&profile.resources),
+            security: security::Profile::new(&profile.security_context),
             read_only_root,
+            waits: profile.wait_for_agent,
+            share_processes: profile.share_process_namespace,
+            sockets,
+            ports: profile.ports,
+            checks,
+            cws: profile.cws.as_ref().map(|cws| cws::Compiled::new(cws, config.pull_policy.as_str())),
+            own_token: profile.service_account_token,
+            pull_secrets: [config.image_pull_secrets.as_slice(), &profile.image_pull_secrets].concat(),
             volumes,
             mounts,
+            status: string(&record::status(config, profile)),
         }
     }
 
@@ -140,8 +203,9 @@ fn agent(variables: &mut Variables, config: &Config, profile: &Profile) {
     if config.provider == Provider::Fargate {
         set("DD_EKS_FARGATE", env::literal("DD_EKS_FARGATE", "true"));
     }
-    if !config.tags.is_empty() {
-        set("DD_TAGS", env::literal("DD_TAGS", &config.tags.join(" ")));
+    let tags = [config.tags.as_slice(), &profile.tags].concat();
+    if !tags.is_empty() {
+        set("DD_TAGS", env::literal("DD_TAGS", &tags.join(" ")));
     }
 }
 

@@ -107,9 +107,9 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
     let own = rights(&release, &account, &release.namespace).await;
     let expected = [
-        "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch update watch",
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
         "namespaces: get list watch",
-        "secrets/datadog-sidecar-injector-ca: get list patch update watch",
+        "secrets/datadog-sidecar-injector-ca: get list patch watch",
         "secrets: create",
     ];
     assert_eq!(own, expected);

@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit;
 pub mod control_plane;
 pub mod injector;
+pub mod installation;
 pub mod other_webhook;
 pub mod pki;
 pub mod pods;
@@ -16,6 +17,7 @@ pub mod wait;
 use std::io::Write as _;
 
 pub use injector::{Injector, Reached};
+pub use installation::Installation;
 pub use release::Release;
 pub use scene::{Scene, yaml};
 

@@ -1,9 +1,13 @@
 //! The configuration file: what loads, what does not and how that is told, what is in force.
 
 mod bad;
+mod checks;
 mod command;
 mod good;
 mod laws;
+mod profiles;
+mod propagate;
+mod volumes;
 
 use datadog_sidecar_injector::config::{self, Config};
 

@@ -125,6 +125,14 @@ fn every_golden_case_comes_out_as_written() {
 }
 
 #[test]
+fn fargate_takes_what_every_golden_case_adds() {
+    for patch in cases().iter().filter_map(|case| read(case, "patch.json")) {
+        let operations: Vec<Value> = serde_json::from_str(&patch).unwrap();
+        operations.iter().for_each(|operation| laws::fargate_takes(&operation["value"]));
+    }
+}
+
+#[test]
 fn every_reason_has_a_golden_case() {
     let told: String = cases().iter().filter_map(|case| read(case, "decision.yaml")).collect();
     for reason in SkipReason::ALL {

@@ -1,7 +1,7 @@
 //! What must hold of every injection, whatever the pod and the configuration.
 
 use datadog_sidecar_injector::{
-    config::{Config, Mode, Profile, Provider},
+    config::{Check, CheckSource, Config, Cws, Image, Logs, Mode, Ports, Profile, Provider},
     decide::decide,
     rules::{Labels, Rules, Setting},
     select::{Decision, Outcome, SkipReason, Subject},
@@ -36,6 +36,17 @@ pub fn configurations() -> Vec<(&'static str, Rules)> {
     vec![
         ("default", everything(&|_| {})),
         ("everything", everything(&all)),
+        ("every feature", everything(&every_feature)),
+        (
+            "every feature, native",
+            everything(&|config| {
+                every_feature(config);
+                config.profiles[0].mode = Mode::Native;
+                config.profiles[0].wait_for_agent = true;
+            }),
+        ),
+        ("no sockets", profile(&|profile| profile.sockets = false)),
+        ("processes not shared", profile(&|profile| profile.share_process_namespace = false)),
         (
             "everything, native",
             everything(&|config| {
@@ -47,6 +58,37 @@ pub fn configurations() -> Vec<(&'static str, Rules)> {
         ("no provider", everything(&|config| config.provider = Provider::None)),
         ("no cluster agent", everything(&|config| config.cluster_agent = None)),
     ]
+}
+
+/// Switches on what a profile can state.
+fn every_feature(config: &mut Config) {
+    let profile = &mut config.profiles[0];
+    let image = |name: &str| Image { name: name.into(), ..profile.image.clone() };
+    profile.cws = Some(Cws {
+        image: image("cws-instrumentation"),
+        entrypoints: vec![("app".into(), vec!["/app".into(), "serve".into()])],
+    });
+    profile.image = image("agent-with-checks");
+    profile.ports = Ports { dogstatsd: true, apm: true, otlp: true };
+    profile.logs = Logs { enabled: true, collect_all: true };
+    profile.process_collection = true;
+    profile.service_account_token = true;
+    profile.image_pull_secrets = vec!["own".into()];
+    profile.tags = vec!["team:shop".into()];
+    profile.volumes = vec![json!({"name": "own-checks", "configMap": {"name": "own-checks"}})];
+    profile.volume_mounts = vec![json!({"name": "own-checks", "mountPath": "/checks.d", "readOnly": true})];
+    let container = |container: &str| CheckSource::Container {
+        container: container.into(),
+        init_config: json!({}),
+        instances: vec![json!({"url": "http://%%host%%:8080/"})],
+    };
+    profile.checks = vec![
+        Check { name: "http_check".into(), source: container("app") },
+        Check { name: "tcp_check".into(), source: container("app") },
+        Check { name: "redisdb".into(), source: CheckSource::ConfigMap("redis-check".into()) },
+    ];
+    let context = json!({"readOnlyRootFilesystem": true});
+    profile.security_context = context.as_object().unwrap().clone();
 }
 
 /// Decides a pod of namespace `shop`.
@@ -104,6 +146,13 @@ fn operations_are_additions(decision: &Decision, pod: &Value) {
         let (op, path) = (operation["op"].as_str().unwrap(), operation["path"].as_str().unwrap());
         let allowed = match op {
             "add" => true,
+            "replace" if path.ends_with("/command") => {
+                // Workload Protection: what ran still runs, under the tracer.
+                let (before, after) = (pod.pointer(path).unwrap(), operation["value"].as_array().unwrap());
+                after[..3]
+                    == [json!("/cws-instrumentation-volume/cws-instrumentation"), json!("trace"), json!("--")]
+                    && (json!(after[3..]) == *before || *before == json!([]))
+            }
             "replace" => {
                 path == "/metadata/annotations/agent.datadoghq.com~1sidecar.status"
                     || path
@@ -118,6 +167,29 @@ fn operations_are_additions(decision: &Decision, pod: &Value) {
             _ => false,
         };
         assert!(allowed, "{op} {path}");
+        fargate_takes(&operation["value"]);
+    }
+}
+
+/// Nothing that is added holds what Fargate refuses.
+pub fn fargate_takes(added: &Value) {
+    match added {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let refused = match key.as_str() {
+                    "privileged" | "allowPrivilegeEscalation" | "hostNetwork" | "hostPID" | "hostIPC" => {
+                        *value == json!(true)
+                    }
+                    "hostPath" | "hostPort" | "hostIP" | "csi" => true,
+                    "capabilities" => value["add"].as_array().is_some_and(|list| !list.is_empty()),
+                    _ => false,
+                };
+                assert!(!refused, "{key}: {value}");
+                fargate_takes(value);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(fargate_takes),
+        _ => {}
     }
 }
 
@@ -127,6 +199,11 @@ const DATADOGS: [&str; 5] =
 /// The pod without the four things that an injection may remove or rewrite.
 fn without_what_goes(pod: &Value, rules: &Rules) -> Value {
     let mut pod = pod.clone();
+    for container in pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(container) = container.as_object_mut() {
+            container.remove("command");
+        }
+    }
     if let Some(annotations) = pod.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.remove("agent.datadoghq.com/sidecar.status");
         annotations.remove("cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes");

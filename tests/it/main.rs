@@ -9,6 +9,7 @@
 )]
 
 mod chart;
+mod collection;
 mod config;
 mod corpus;
 mod docs;

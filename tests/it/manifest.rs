@@ -3,7 +3,7 @@
 use datadog_sidecar_injector::manifest::{self, Document, Syntax, to_yaml};
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `[scalar, its value as JSON, itself as a key]` as sigs.k8s.io/yaml 1.6.0 reads them, `error` where it refuses.
 const SCALARS: &str = include_str!("manifest/scalars.jsonl");
@@ -28,12 +28,7 @@ fn rewritten(text: &str) -> String {
 
 /// The files of the corpus beside the checkout.
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/yaml");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: {} is not there", folder.display());
-        return Vec::new();
-    };
-    entries.map(|entry| entry.unwrap().path()).collect()
+    crate::collection::files("yaml")
 }
 
 #[test]

@@ -110,7 +110,24 @@ fn container() -> BoxedStrategy<Value> {
         ("capabilities", one_of(&[json!({"drop": ["ALL"]}), json!({"drop": []}), json!({})])),
         ("seccompProfile", one_of(&[json!({"type": "RuntimeDefault"}), json!({"type": "Unconfined"})])),
     ]);
+    let port = object(vec![
+        (
+            "containerPort",
+            one_of(&[
+                json!(5000),
+                json!(5001),
+                json!(8125),
+                json!(8126),
+                json!(4317),
+                json!(15000),
+                json!(80),
+            ]),
+        ),
+        ("protocol", words(&["TCP", "UDP"])),
+    ]);
     object(vec![
+        ("command", one_of(&[json!(["/app"]), json!([]), json!(["sh", "-c", "exec app"])])),
+        ("ports", vec(port, 0..3).prop_map(Value::from).boxed()),
         ("name", words(&["app", "web", "worker", "istio-proxy", "init-copy-agent-config"])),
         ("image", words(&["redis:7", "host:5000/datadog/agent-helper", ""])),
         ("env", list(variable, "name", 5)),
@@ -148,6 +165,11 @@ fn pod() -> BoxedStrategy<Value> {
         ("agent.datadoghq.com/sidecar.mode", words(&["native", "container", "wrong"])),
         ("agent.datadoghq.com/sidecar.cpu.limit", words(&["1", "-1", "lots"])),
         ("agent.datadoghq.com/sidecar.profile", words(&["default", "none"])),
+        (
+            "agent.datadoghq.com/sidecar.entrypoints",
+            words(&[r#"{"web":["/web"]}"#, "{}", "[]", "{\"web\":[]}"]),
+        ),
+        ("ad.datadoghq.com/app.checks", words(&["{}", "{\"x\":1}"])),
         ("a/b~c", words(&["x"])),
     ]);
     let spec = object(vec![
@@ -156,6 +178,7 @@ fn pod() -> BoxedStrategy<Value> {
         ("volumes", list(volume(), "name", 5)),
         ("restartPolicy", words(&["Always", "Never", "OnFailure"])),
         ("shareProcessNamespace", flag()),
+        ("automountServiceAccountToken", flag()),
         (
             "securityContext",
             one_of(&[json!({"runAsNonRoot": true, "runAsUser": 1000}), json!({"runAsUser": 0}), json!({})]),

@@ -8,7 +8,21 @@
     "site": "datadoghq.com",
     "clusterName": "",
     "tags": [],
-    "env": []
+    "env": [],
+    "logs": {},
+    "processAgent": {},
+    "otlp": {
+      "receiver": {
+        "protocols": {
+          "grpc": {},
+          "http": {}
+        }
+      }
+    },
+    "dogstatsd": {
+      "tags": []
+    },
+    "apm": {}
   },
   "clusterAgent": {
     "enabled": true,
@@ -47,6 +61,7 @@
           "name": "datadog-secret",
           "key": "token"
         },
+        "onMissingSecret": "skip",
         "selectors": [
           {
             "objectSelector": {

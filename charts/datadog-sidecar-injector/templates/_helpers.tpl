@@ -35,7 +35,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* The configuration that the program reads: what it knows of the values, and no secret. */ -}}
 {{- define "datadog-sidecar-injector.config" -}}
-{{- $datadog := pick (.Values.datadog | default dict) "apiKeyExistingSecret" "appKeyExistingSecret" "site" "clusterName" "tags" "env" -}}
+{{- $datadog := pick (.Values.datadog | default dict) "apiKeyExistingSecret" "appKeyExistingSecret" "site" "dd_url" "clusterName" "tags" "env" "logLevel" "logs" "processAgent" "otlp" "podLabelsAsTags" "podAnnotationsAsTags" "namespaceLabelsAsTags" "checksCardinality" "dogstatsd" "apm" -}}
 {{- $agent := pick (.Values.clusterAgent | default dict) "enabled" "tokenExistingSecret" "serviceName" "serviceNamespace" "servicePort" -}}
 {{- $controller := pick ((.Values.clusterAgent | default dict).admissionController | default dict) "failurePolicy" "timeoutSeconds" "port" "containerRegistry" "agentSidecarInjection" -}}
 {{- toYaml (dict "datadog" $datadog "clusterAgent" (set $agent "admissionController" $controller)) -}}

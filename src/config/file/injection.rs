@@ -1,7 +1,7 @@
 //! `agentSidecarInjection`: which pods get a sidecar, and what all sidecars have in common.
 
 use super::{LabelSelector, Profile, Scalar};
-use crate::config::{DEFAULT_LABEL, PodOverride, Provider, PullPolicy};
+use crate::config::{DEFAULT_LABEL, OnMissingSecret, PodOverride, Provider, PullPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 /// The sidecars: which pods, and what.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(extend("x-later" = ["onMissingSecret"]))]
 pub(in crate::config) struct Injection {
     /// Whether anything is injected at all.
     pub(in crate::config) enabled: bool,
@@ -37,6 +36,9 @@ pub(in crate::config) struct Injection {
     pub(in crate::config) api_key_secret: SecretRef,
     /// The Secret of the Cluster Agent's token, in the pod's namespace.
     pub(in crate::config) cluster_agent_token_secret: SecretRef,
+    /// What becomes of a pod whose namespace is known to lack the Secret of the API key: `skip` leaves it alone, `inject` adds
+    /// the sidecar, which then waits for the Secret.
+    pub(in crate::config) on_missing_secret: OnMissingSecret,
     /// Which pods. The first that matches decides; without any, the pods labelled
     /// `agent.datadoghq.com/sidecar: fargate`.
     pub(in crate::config) selectors: Vec<Selector>,
@@ -149,6 +151,7 @@ impl Default for Injection {
             image_pull_secrets: Vec::new(),
             api_key_secret: SecretRef::new("datadog-secret", "api-key"),
             cluster_agent_token_secret: SecretRef::new("datadog-secret", "token"),
+            on_missing_secret: OnMissingSecret::Skip,
             selectors: vec![Selector {
                 object_selector: Some(LabelSelector { match_labels: label, match_expressions: Vec::new() }),
                 ..Selector::default()

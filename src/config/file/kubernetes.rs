@@ -3,6 +3,7 @@
 use super::Scalar;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// A label selector, as in a Deployment. Every requirement must hold.
@@ -199,4 +200,39 @@ pub(in crate::config) struct SeLinuxOptions {
     /// The user label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) user: Option<String>,
+}
+
+/// A volume of a pod: its name and, under a key of its own, what it holds.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+pub(in crate::config) struct Volume {
+    /// Its name.
+    pub(in crate::config) name: String,
+    /// Where its content comes from, as Kubernetes has it.
+    #[serde(flatten)]
+    pub(in crate::config) source: Map<String, Value>,
+}
+
+/// Where a volume is mounted.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::config) struct VolumeMount {
+    /// The name of the volume.
+    pub(in crate::config) name: String,
+    /// The directory or file in the sidecar.
+    pub(in crate::config) mount_path: String,
+    /// Whether it can only be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) read_only: Option<bool>,
+    /// Whether that holds of mounts within it: `Disabled`, `IfPossible` or `Enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) recursive_read_only: Option<String>,
+    /// The part of the volume that is mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) sub_path: Option<String>,
+    /// That part, with `$(…)` for variables of the sidecar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) sub_path_expr: Option<String>,
+    /// Whether mounts made later are seen: `None`, `HostToContainer` or `Bidirectional`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) mount_propagation: Option<String>,
 }

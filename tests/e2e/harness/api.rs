@@ -43,6 +43,11 @@ impl Api {
         self.0.request_text(request).await.is_ok()
     }
 
+    /// The minor version of the server, such as 35.
+    pub async fn minor(&self) -> String {
+        self.0.apiserver_version().await.unwrap().minor
+    }
+
     /// `kubectl create`.
     pub async fn create(&self, object: &Value) -> Reply {
         self.send(Method::POST, &collection(object), "application/json", object).await
@@ -95,6 +100,11 @@ impl Api {
     /// `kubectl get`: the object as it is stored.
     pub async fn get(&self, object: &Value) -> Reply {
         self.send(Method::GET, &path(object), "application/json", &Value::Null).await
+    }
+
+    /// `kubectl delete`.
+    pub async fn delete(&self, object: &Value) -> Reply {
+        self.send(Method::DELETE, &path(object), "application/json", &Value::Null).await
     }
 
     /// The pods of a namespace.

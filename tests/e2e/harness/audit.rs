@@ -56,6 +56,20 @@ pub fn calls(log: &Path, namespace: &str, pod: &str) -> Option<Vec<Call>> {
     )
 }
 
+/// How often a user wrote an object of this name, with whatever answer.
+pub fn writes(log: &Path, user: &str, name: &str) -> usize {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.lines()
+        .filter(|line| line.contains(name))
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|event| {
+            event["user"]["username"] == user
+                && event["objectRef"]["name"] == name
+                && ["create", "update", "patch", "delete"].iter().any(|verb| event["verb"] == *verb)
+        })
+        .count()
+}
+
 fn numbers(place: &str) -> Vec<u32> {
     place.split('_').filter_map(|part| part.parse().ok()).collect()
 }

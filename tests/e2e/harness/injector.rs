@@ -121,12 +121,7 @@ impl Injector {
 
     /// An answer of the admin server, with its head.
     pub async fn admin(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.admin_port)).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
+        admin(self.admin_port, path).await
     }
 
     fn client_config(&self) -> Value {
@@ -145,6 +140,16 @@ impl Drop for Injector {
     fn drop(&mut self) {
         self.process.kill();
     }
+}
+
+/// An answer of the admin server at a port, with its head.
+pub async fn admin(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
 }
 
 /// A webhook on the creation of pods in the namespaces of a scene.

@@ -33,9 +33,9 @@ fn a_good_file() {
 
 #[test]
 fn standard_input_and_notices() {
-    let (code, out, err) = run(&["config", "check", "-"], "datadog: {logLevel: debug}");
+    let (code, out, err) = run(&["config", "check", "-"], "datadog: {clusterChecks: {enabled: true}}");
     let expected =
-        "-: ok: 1 selectors, 1 profiles\n-: notice: not passed on to sidecars yet: datadog.logLevel\n";
+        "-: ok: 1 selectors, 1 profiles\n-: notice: not passed on to sidecars: datadog.clusterChecks\n";
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), expected, ""));
 }
 

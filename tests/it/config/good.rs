@@ -8,7 +8,7 @@ use datadog_sidecar_injector::config::{
 use serde_json::json;
 use std::path::Path;
 
-fn example(name: &str) -> Config {
+pub(super) fn example(name: &str) -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     values(&std::fs::read_to_string(&path).unwrap())
 }
@@ -17,7 +17,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
-fn literal(name: &str, value: &str) -> EnvVar {
+pub(super) fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
 }
 
@@ -272,11 +272,11 @@ fn unknown_keys_elsewhere_are_ignored() {
 
 #[test]
 fn what_has_no_effect_is_told() {
-    let yaml = "datadog: {logLevel: debug, logs: {enabled: true}, otlp: }\nclusterAgent: {token: x, env: [{name: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_ENABLED, value: true}], admissionController: {enabled: false, provider: fargate, agentSidecarInjection: {clusterAgentTlsVerification: {copyCaConfigMap: true}}}}";
+    let yaml = "datadog: {kubelet: {host: x}, logs: {enabled: true}, otlp: }\nclusterAgent: {token: x, env: [{name: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_ENABLED, value: true}], admissionController: {enabled: false, provider: fargate, agentSidecarInjection: {clusterAgentTlsVerification: {copyCaConfigMap: true}}}}";
     assert_eq!(
         values(yaml).notices,
         [
-            "not passed on to sidecars yet: datadog.logLevel, datadog.logs",
+            "not passed on to sidecars: datadog.kubelet",
             "ignored, since it belongs under clusterAgent.admissionController.agentSidecarInjection: clusterAgent.admissionController.provider",
             "clusterAgent.token is not read: sidecars take the token from the Secret of clusterAgentTokenSecret",
             "clusterAgent.env: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_… is not read: write it as keys of clusterAgent.admissionController.agentSidecarInjection",
@@ -346,14 +346,12 @@ fn the_reference_page_is_up_to_date() {
 /// Values that people really wrote, where the collection is there.
 #[test]
 fn files_of_real_users() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/datadog");
-    let Ok(files) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: {} is not there", folder.display());
+    let files = crate::collection::files("datadog");
+    if files.is_empty() {
         return;
-    };
+    }
     let mut loaded = 0;
-    for file in files {
-        let path = file.unwrap().path();
+    for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         // Some hold the values and, after them, the pods or resources they go with.
         let first = text.split("\n---").next().unwrap_or_default();

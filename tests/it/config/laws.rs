@@ -4,7 +4,8 @@ use super::{injection, under_injection, values};
 use datadog_sidecar_injector::config::{self, Config, EnvVar, Profile};
 use proptest::prelude::*;
 
-const EXAMPLE: &str = include_str!("../../../examples/values.yaml");
+const EXAMPLES: [&str; 2] =
+    [include_str!("../../../examples/values.yaml"), include_str!("../../../examples/profiles.yaml")];
 
 /// A profile's env in YAML: a few names, so that they collide.
 fn env() -> impl Strategy<Value = Vec<(String, String)>> {
@@ -35,8 +36,8 @@ proptest! {
     }
 
     #[test]
-    fn no_damaged_file_panics(cuts in prop::collection::vec((any::<prop::sample::Index>(), "[-:{}\\[\\] \na-z0-9\"]{0,3}"), 1..6)) {
-        let mut chars: Vec<char> = EXAMPLE.chars().collect();
+    fn no_damaged_file_panics(example in prop::sample::select(&EXAMPLES[..]), cuts in prop::collection::vec((any::<prop::sample::Index>(), "[-:{}\\[\\] \na-z0-9\"]{0,3}"), 1..6)) {
+        let mut chars: Vec<char> = example.chars().collect();
         for (at, text) in cuts {
             let at = at.index(chars.len());
             chars.splice(at..(at + 2).min(chars.len()), text.chars());

@@ -55,7 +55,7 @@ async fn watched() -> Watched {
     let files = files::Files::new(volume.path().into(), server.served.clone(), server.metrics.clone());
     let stop = CancellationToken::new();
     tokio::spawn(files::watch(files, EVERY, stop.clone()));
-    Watched { server: Server { ca: ca.pem().into(), ..server }, volume, ca, stop }
+    Watched { server: Server { ca: ca.pem(), ..server }, volume, ca, stop }
 }
 
 impl Drop for Watched {

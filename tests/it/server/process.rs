@@ -84,6 +84,20 @@ async fn arguments_that_make_no_sense_are_told_in_words() {
     for (arguments, says) in [
         (&[][..], "--cert-dir"),
         (&["--cert-dir", directory, "--self-signed", directory], "--self-signed"),
+        (&["--self-managed", "--self-signed", directory], "--self-signed"),
+        (&["--self-managed", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"], "needs a cluster"),
+        (
+            &[
+                "--self-managed",
+                "--ca-lifetime",
+                "1h",
+                "--bind",
+                "127.0.0.1:0",
+                "--admin-bind",
+                "127.0.0.1:0",
+            ],
+            "three times as long",
+        ),
         (&["--self-signed", directory, "--kubernetes-version", "latest"], "1.33"),
         (&["--self-signed", directory, "--drain-delay", "soon"], "10s"),
         (&["--self-signed", directory, "--bind", "nowhere"], "--bind"),
@@ -107,6 +121,7 @@ async fn flags_are_environment_variables_too() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = command(&[])
         .env("SELF_SIGNED", directory.path())
+        .env("SELF_MANAGED", "false")
         .env("BIND", "127.0.0.1:0")
         .env("ADMIN_BIND", "127.0.0.1:0")
         .env("POD_NAMESPACE", "elsewhere")

@@ -1,0 +1,87 @@
+//! Workload Protection without eBPF: the applications' commands run under a tracer that reports to the agent.
+//!
+//! Only an explicit command can be wrapped: the image's own entrypoint is not known here, and setting `command` would drop it. A
+//! capability to trace is never added: no node of Fargate takes a pod that asks for one.
+
+use super::{is_own, plan::Plan, volumes::Own};
+use crate::{
+    config::Cws,
+    patch::string,
+    pod::{Container, Spec},
+};
+
+/// The name of the init step that brings the tracer.
+pub(crate) const STEP: &str = "cws-instrumentation-init";
+
+const PATH: &str = "/cws-instrumentation-volume";
+const TRACER: &str = "/cws-instrumentation-volume/cws-instrumentation";
+
+/// What brings the tracer.
+pub(super) const VOLUME: Own = Own::empty_dir("cws-instrumentation-volume");
+
+/// Variables of the agent.
+pub(super) const AGENT: [&str; 2] =
+    ["DD_RUNTIME_SECURITY_CONFIG_ENABLED", "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_ENABLED"];
+
+/// Commands of containers that state none, by container.
+pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
+
+/// What a profile compiles to.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    /// The init step, but for what follows the pod.
+    pub(super) step: String,
+    pub(super) entrypoints: Entrypoints,
+}
+
+impl Compiled {
+    pub(super) fn new(cws: &Cws, pull_policy: &str) -> Self {
+        let step = format!(
+            concat!(
+                r#""image":{image},"imagePullPolicy":{policy},"#,
+                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
+                r#""volumeMounts":[{{"name":{volume},"mountPath":{path}}}]"#
+            ),
+            image = string(&cws.image.reference()),
+            policy = string(pull_policy),
+            volume = string(&VOLUME.name),
+            path = string(PATH),
+        );
+        Self { step, entrypoints: cws.entrypoints.clone() }
+    }
+}
+
+/// Wraps the commands of the user's containers.
+pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
+    let mount =
+        format!(r#"{{"name":{},"mountPath":{},"readOnly":true}}"#, string(&VOLUME.name), string(PATH));
+    let containers = spec.containers().iter().zip(&mut plan.containers);
+    for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
+        let Some(command) = command(container, of_pod, of_profile) else {
+            plan.warnings.about(
+                "without a command Workload Protection needs annotation sidecar.entrypoints for",
+                &container.name,
+            );
+            continue;
+        };
+        if command.first().is_some_and(|first| first == TRACER) {
+            continue;
+        }
+        let traced: Vec<_> = [TRACER, "trace", "--"].into_iter().map(str::to_owned).chain(command).collect();
+        // A list of strings is always written.
+        extra.command = serde_json::to_string(&traced).ok();
+        if !container.mounts().iter().any(|m| m.mount_path.trim_end_matches('/') == PATH) {
+            extra.mounts.append.push(mount.clone().into());
+        }
+    }
+}
+
+/// What a container runs, without its arguments.
+fn command(container: &Container<'_>, of_pod: &Entrypoints, of_profile: &Entrypoints) -> Option<Vec<String>> {
+    let stated = container.command.as_deref().unwrap_or_default();
+    if !stated.is_empty() {
+        return Some(stated.iter().map(|word| word.to_string()).collect());
+    }
+    let given = of_pod.iter().chain(of_profile).find(|(name, _)| *name == *container.name);
+    given.map(|(_, command)| command.clone())
+}

@@ -1,0 +1,118 @@
+//! What is set once for all of Datadog's agents, and what sidecars make of it.
+
+use super::{bad::refused, good::literal, under_injection, values};
+use datadog_sidecar_injector::config::{Config, Logs, Ports};
+
+#[test]
+fn what_is_set_for_all_agents_reaches_sidecars() {
+    let config = values(
+        r#"
+datadog:
+  logLevel: debug
+  dd_url: https://intake.example.com
+  podLabelsAsTags: {app: kube_app, "*": "%%label%%"}
+  podAnnotationsAsTags: {a: b}
+  namespaceLabelsAsTags: {team: team}
+  checksCardinality: orchestrator
+  dogstatsd: {nonLocalTraffic: true, originDetection: false, tagCardinality: low, tags: [a:b, c:d]}
+  apm: {enabled: false}
+  env: [{name: MINE, value: x}, {name: DD_LOG_LEVEL, value: warn}]
+"#,
+    );
+    assert_eq!(
+        config.env,
+        [
+            literal("DD_LOG_LEVEL", "warn"),
+            literal("DD_DD_URL", "https://intake.example.com"),
+            literal("DD_KUBERNETES_POD_LABELS_AS_TAGS", r#"{"*":"%%label%%","app":"kube_app"}"#),
+            literal("DD_KUBERNETES_POD_ANNOTATIONS_AS_TAGS", r#"{"a":"b"}"#),
+            literal("DD_KUBERNETES_NAMESPACE_LABELS_AS_TAGS", r#"{"team":"team"}"#),
+            literal("DD_CHECKS_TAG_CARDINALITY", "orchestrator"),
+            literal("DD_DOGSTATSD_NON_LOCAL_TRAFFIC", "true"),
+            literal("DD_DOGSTATSD_ORIGIN_DETECTION", "false"),
+            literal("DD_DOGSTATSD_ORIGIN_DETECTION_CLIENT", "false"),
+            literal("DD_DOGSTATSD_TAG_CARDINALITY", "low"),
+            literal("DD_DOGSTATSD_TAGS", "a:b c:d"),
+            literal("DD_APM_ENABLED", "false"),
+            literal("MINE", "x"),
+        ]
+    );
+    assert_eq!(config.notices, Vec::<String>::new());
+    assert_eq!(
+        values("datadog: {logLevel: '', tags: [], podLabelsAsTags: {}, dogstatsd: {tags: []}}").env,
+        []
+    );
+}
+
+#[test]
+fn what_is_set_for_all_agents_is_the_default_of_profiles() {
+    let of = |datadog: &str, profile: &str| {
+        let config =
+            values(&format!("datadog: {datadog}\n{}", under_injection(&format!("profiles: [{profile}]"))));
+        assert_eq!(config.notices, Vec::<String>::new());
+        config.profiles.into_iter().next_back().unwrap()
+    };
+    let all = "{logs: {enabled: true, containerCollectAll: true}, processAgent: {processCollection: true}, otlp: {receiver: {protocols: {http: {enabled: true}}}}, apm: {portEnabled: true, instrumentation: {enabled: true}}}";
+    for name in ["default", "p"] {
+        let profile = of(all, &format!("{{name: {name}}}"));
+        assert_eq!(profile.logs, Logs { enabled: true, collect_all: true });
+        assert!(profile.process_collection);
+        assert_eq!(profile.ports, Ports { dogstatsd: false, apm: true, otlp: true });
+    }
+    let profile = of(
+        all,
+        "{logs: {enabled: false, containerCollectAll: false}, processCollection: false, ports: {apm: false, otlp: false}}",
+    );
+    assert_eq!(profile, Config::default().profiles[0]);
+    let profile =
+        of("{logs: {enabled: false}, otlp: {receiver: {protocols: {grpc: {enabled: false}}}}}", "{}");
+    assert_eq!(profile, Config::default().profiles[0]);
+    assert!(of("{apm: {enabled: true}}", "{}").ports.apm);
+}
+
+#[test]
+fn traces_are_off_where_somebody_says_so_and_nobody_else() {
+    for (apm, off) in [
+        ("{enabled: false}", true),
+        ("{socketEnabled: false}", true),
+        ("{socketEnabled: false, portEnabled: false}", true),
+        ("{portEnabled: false}", false),
+        ("{enabled: false, portEnabled: true}", false),
+        ("{socketEnabled: false, portEnabled: true}", false),
+        ("{enabled: false, socketEnabled: true}", false),
+        ("{}", false),
+    ] {
+        let env = values(&format!("datadog: {{apm: {apm}}}")).env;
+        assert_eq!(env, if off { vec![literal("DD_APM_ENABLED", "false")] } else { Vec::new() }, "{apm}");
+    }
+}
+
+#[test]
+fn what_sidecars_are_not_told_is_named_once() {
+    let yaml = "datadog: {kubelet: {tlsVerify: false}, apm: {port: 8127, instrumentation: {x: y}}, logs: {enabled: true, containerCollectUsingFiles: true}, dogstatsd: {port: 8125, useSocketVolume: }, podLabelsAsTags: {kubelet: x}}";
+    assert_eq!(
+        values(yaml).notices,
+        [
+            "not passed on to sidecars: datadog.kubelet, datadog.apm.port, datadog.logs.containerCollectUsingFiles, datadog.dogstatsd.port"
+        ]
+    );
+}
+
+#[test]
+fn what_is_set_for_all_agents_and_is_refused() {
+    refused(&[
+        (
+            "datadog: {dd_url: 'https://u:hunter2@intake'}",
+            &["1:19: datadog.dd_url: must not hold a key or password in the open"],
+        ),
+        (
+            "datadog: {podLabelsAsTags: {a: 1}}",
+            &["1:32: datadog.podLabelsAsTags.a: must be text, not a number: quote it"],
+        ),
+        (
+            "datadog: {dogstatsd: {tags: 1}}",
+            &["1:29: datadog.dogstatsd.tags: must be a list or text, not a number"],
+        ),
+        ("datadog: {logs: true}", &["1:17: datadog.logs: must be a mapping, not true or false"]),
+    ]);
+}
