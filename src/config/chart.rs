@@ -50,7 +50,8 @@ fn keys(schema: &Value, values: &Map<String, Value>, depth: usize, page: &mut St
         comment(inner, &indent, page);
         match values.get(key) {
             Some(Value::Object(map)) if inner.get("properties").is_some() => {
-                let _ = writeln!(page, "{indent}{key}:");
+                let none = if map.is_empty() { " {}" } else { "" };
+                let _ = writeln!(page, "{indent}{key}:{none}");
                 keys(inner, map, depth + 1, page);
             }
             Some(value) => leaf(key, value, &indent, page),

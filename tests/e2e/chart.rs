@@ -215,17 +215,19 @@ impl Drop for Replica {
     }
 }
 
-/// Installs with certificates from files, and starts the program with the arguments of the Deployment.
+/// Installs, and starts the program with the arguments and the rights that the chart gives it.
 async fn serving(release: &Release, values: &str) -> Option<Replica> {
+    release.put("install", values);
     let folder = release.cluster.processes.folder().join(&release.namespace);
     fs::create_dir_all(&folder).unwrap();
     let name = format!("{NAME}.{}.svc", release.namespace);
     release.cluster.authority.server(&[&name]).write(&folder, "tls");
-    let ca = release.cluster.authority.pem().replace('\n', "\\n");
-    let files = format!(
-        "injector: {{certificates: {{mode: files, files: {{secretName: tls, caBundle: \"{ca}\"}}}}}}\n"
-    );
-    release.put("install", &format!("{files}{values}"));
+    let account =
+        format!("{{name: admin, user: {{as: 'system:serviceaccount:{}:{NAME}', ", release.namespace);
+    let kubeconfig = fs::read_to_string(&release.cluster.kubeconfig).unwrap();
+    let as_account = kubeconfig.replace("{name: admin, user: {", &account);
+    assert_ne!(as_account, kubeconfig);
+    fs::write(folder.join("kubeconfig"), as_account).unwrap();
     let service = release.get("v1", "Service", NAME).await.unwrap();
     let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
     if let Err(error) = TcpListener::bind(&address) {
@@ -238,10 +240,7 @@ async fn serving(release: &Release, values: &str) -> Option<Replica> {
     let arguments = deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
     let here = folder.display();
     let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-    command
-        .env_clear()
-        .env("KUBECONFIG", &release.cluster.kubeconfig)
-        .env("POD_NAMESPACE", &release.namespace);
+    command.env_clear().env("KUBECONFIG", folder.join("kubeconfig")).env("POD_NAMESPACE", &release.namespace);
     for argument in arguments {
         let argument = argument.as_str().unwrap();
         command.arg(match argument.split_once('=') {
@@ -269,16 +268,26 @@ fn probe(release: &Release, seconds: u32) -> (bool, String) {
 }
 
 #[tokio::test]
+async fn certificates_may_come_from_files() {
+    let Some(release) = Release::new("files-release").await else { return };
+    release.make_account(&release.namespace).await;
+    let ca = release.cluster.authority.pem().replace('\n', "\\n");
+    let values = format!(
+        "injector: {{certificates: {{mode: files, files: {{secretName: tls, caBundle: \"{ca}\"}}}}}}"
+    );
+    let Some(_replica) = serving(&release, &values).await else { return };
+    let (proved, said) = probe(&release, 60);
+    assert!(proved, "{said}");
+    release.uninstall().await;
+}
+
+#[tokio::test]
 async fn the_api_server_reaches_the_injector_through_the_service() {
     let Some(release) = Release::new("reached-release").await else { return };
-    let account = |namespace: &str| {
-        json!({"apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": "default", "namespace": namespace}})
-    };
-    release.api.create(&account(&release.namespace)).await.created();
+    release.make_account(&release.namespace).await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     release.api.create(&namespace).await.created();
-    release.api.create(&account("shop")).await.created();
+    release.make_account("shop").await;
 
     let several = "[{objectSelector: {matchLabels: {app: redis}}}, \
         {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}]";

@@ -42,6 +42,13 @@ impl Release {
         Some(Self { cluster, api, namespace: namespace.to_owned(), _alone: alone })
     }
 
+    /// The ServiceAccount that pods of a namespace need, as a controller would make it.
+    pub async fn make_account(&self, namespace: &str) {
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": namespace}});
+        self.api.create(&account).await.created();
+    }
+
     /// Runs Helm; panics where it fails.
     #[track_caller]
     pub fn helm(&self, arguments: &[&str]) -> String {
