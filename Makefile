@@ -1,11 +1,19 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build test e2e bench lint clean
+.PHONY: help build image test e2e bench lint clean
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+IMAGE ?= ghcr.io/datadog-sidecar-injector/datadog-sidecar-injector:$(VERSION)
 
 help: ## Lists these
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Builds target/release/datadog-sidecar-injector
 	cargo build --release --locked
+
+image: ## Builds the image as target/image.tar, without a container engine
+	@image/archive.sh "$$(image/binary.sh)" target/image.tar $(IMAGE) \
+		org.opencontainers.image.title=datadog-sidecar-injector org.opencontainers.image.version=$(VERSION) \
+		org.opencontainers.image.licenses=Apache-2.0
 
 test: ## Runs all tests, also those against a control plane, which is built once (eight minutes)
 	@tests/run.sh all
@@ -18,7 +26,7 @@ bench: build ## Measures a decision and the server beside an echo, in a few minu
 	bench/target/release/decide --rounds 3 --reviews 200
 	taskset -c 1 bench/target/release/compare --server target/release/datadog-sidecar-injector --rounds 3 --seconds 1 --starts 5
 
-lint: ## Checks formatting, clippy, documentation, scripts, the dependencies' licences
+lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
 	@tests/lint.sh
 
 clean: ## Removes what was built here; the control plane stays in its cache

@@ -1,10 +1,11 @@
 //! The command line: arguments and wiring, one file per command.
 //!
-//! Exit codes: 0 done; 1 `--check` found something to change; 2 usage or configuration; 3 unreadable input; 130 and 143 where a
+//! Exit codes: 0 done; 1 `--check` found something to change, or `probe` found no way to the injector; 2 usage or configuration; 3 unreadable input; 130 and 143 where a
 //! second SIGINT or SIGTERM ended `serve` at once.
 
 mod config;
 mod inject;
+mod probe;
 mod serve;
 
 use crate::shutdown::Signal;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     Config(config::Config),
     Inject(inject::Inject),
+    #[command(hide = true)]
+    Probe(probe::Probe),
     Serve(serve::Serve),
 }
 
@@ -36,6 +39,8 @@ enum Exit {
     Done,
     /// 1: `--check` found something to change.
     WouldChange,
+    /// 1: `probe` did not find what it looked for.
+    NotProved,
     /// 2: the arguments or the configuration.
     Configuration,
     /// 3: input that cannot be read.
@@ -48,7 +53,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
-            Exit::WouldChange => Self::from(1),
+            Exit::WouldChange | Exit::NotProved => Self::from(1),
             Exit::Configuration => Self::from(2),
             Exit::Unreadable => Self::from(3),
             Exit::Signalled(signal) => Self::from(signal.exit_code()),
@@ -63,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Config(arguments) => config::run(arguments),
         Command::Inject(arguments) => inject::run(arguments),
+        Command::Probe(arguments) => probe::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
     };
     let exit = result.unwrap_or_else(|error| {

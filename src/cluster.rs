@@ -2,6 +2,7 @@
 //! while a review waits.
 
 pub mod namespaces;
+pub mod probe;
 pub mod version;
 pub mod webhook;
 

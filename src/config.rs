@@ -2,6 +2,7 @@
 //!
 //! The shape of the file is that of Datadog's own chart (`file`); what the rest of the program reads is [`Config`].
 
+pub mod chart;
 mod checks;
 mod cws;
 mod file;

@@ -2,6 +2,7 @@
 
 use crate::{
     config::Provider,
+    patch::Fault,
     pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
     rules::Rules,
     select::{Decision, Outcome, SkipReason, Subject},
@@ -28,6 +29,10 @@ const DATADOG_REGISTRIES: [&str; 8] = [
 /// Datadog's own registry.
 const DATADOG_OWN_REGISTRY: &str = "registry.datadoghq.com";
 
+/// The label, `"true"`, of a pod that proves the way to the webhook. In the injector's own namespace, whose pods are otherwise never
+/// touched, it comes back with the status annotation and nothing else.
+pub const PROBE_LABEL: &str = "agent.datadoghq.com/sidecar-injector-probe";
+
 const NO_CONTAINERS: &str = "it has no containers";
 
 /// Decides one pod (or pod template: an object with `metadata` and `spec`) given as JSON.
@@ -46,6 +51,13 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
     let Some(spec) = &pod.spec else {
         return Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS);
     };
+    if is_probe(metadata, subject, rules) {
+        let detail = "it probes the installation";
+        return match sidecar::probed(rules, pod, spec).patch {
+            Ok(patch) => Decision { patch, ..Decision::skip(SkipReason::NamespaceExcluded, detail) },
+            Err(fault) => faulty(&fault),
+        };
+    }
     if let Some((reason, detail)) = refused(metadata, spec, subject, rules) {
         return Decision { expected: selected.is_some(), ..Decision::skip(reason, detail) };
     }
@@ -70,18 +82,27 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
 }
 
 fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
-    let skip = |detail: String| Decision::skip(SkipReason::InternalError, detail);
     let decision = match addition.patch {
         Ok(patch) => Decision {
             outcome,
             patch,
             warnings: addition.warnings,
             size: addition.size,
-            ..skip(String::new())
+            ..Decision::skip(SkipReason::InternalError, "")
         },
-        Err(fault) => skip(format!("a fault of the injector's: {fault}")),
+        Err(fault) => faulty(&fault),
     };
     Decision { profile: Some(profile), expected: true, ..decision }
+}
+
+fn faulty(fault: &Fault) -> Decision {
+    Decision::skip(SkipReason::InternalError, format!("a fault of the injector's: {fault}"))
+}
+
+fn is_probe(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> bool {
+    !rules.setting.offline
+        && subject.namespace == rules.setting.own_namespace
+        && metadata.labels.as_ref().and_then(|labels| labels.get(PROBE_LABEL)) == Some("true")
 }
 
 /// The profile of the first selector that matches.
@@ -182,6 +203,7 @@ fn repository(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::Config, rules::Setting};
 
     #[test]
     fn a_repository_is_what_is_left_without_tag_and_digest() {
@@ -193,6 +215,31 @@ mod tests {
         ] {
             assert_eq!(repository(image), expected);
         }
+    }
+
+    #[test]
+    fn the_pod_of_a_probe_is_marked_in_the_own_namespace_alone() {
+        let pod = |labels: &str| {
+            format!(
+                r#"{{"metadata":{{"labels":{{{labels}"agent.datadoghq.com/sidecar":"fargate"}}}},"spec":{{"containers":[{{}}]}}}}"#
+            )
+        };
+        let marked = format!(r#""{PROBE_LABEL}":"true","#);
+        let setting = |offline| Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline };
+        let patch = |pod: &str, namespace: &str, offline: bool| {
+            let rules = Rules::compile(Config::default(), setting(offline));
+            let decision =
+                decide(pod.as_bytes(), Subject { namespace, namespace_labels: None }, &rules).unwrap();
+            (decision.outcome, String::from_utf8(decision.patch).unwrap())
+        };
+        let excluded = Outcome::Skipped(SkipReason::NamespaceExcluded);
+        let (outcome, answer) = patch(&pod(&marked), "datadog", false);
+        assert_eq!(outcome, excluded);
+        assert!(answer.contains("sidecar.status") && answer.contains("probe"), "{answer}");
+        assert!(!answer.contains("/spec"), "{answer}");
+        assert_eq!(patch(&pod(&marked), "datadog", true), (excluded, String::new()));
+        assert_eq!(patch(&pod(""), "datadog", false), (excluded, String::new()));
+        assert_eq!(patch(&pod(&marked), "shop", false).0, Outcome::Injected);
     }
 
     #[test]

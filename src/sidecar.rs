@@ -25,12 +25,13 @@ mod volumes;
 mod warnings;
 
 pub(crate) use overrides::Overrides;
+pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;
 
 use crate::{
     config::Provider,
-    patch::Fault,
+    patch::{Fault, string},
     pod::{Container, Pod, Spec},
     rules::Rules,
 };
@@ -158,8 +159,15 @@ pub(crate) fn inject(
     } else {
         plan.own_container = Some(sidecar);
     }
-    plan.annotations.push((record::STATUS, Cow::Borrowed(&template.status)));
+    plan.annotations.push((STATUS, Cow::Borrowed(&template.status)));
     Ok(plan.finish(pod))
+}
+
+/// Marks the pod of a probe, and changes nothing else.
+pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
+    let mut plan = Plan::new(spec, Warnings::default());
+    plan.annotations.push((STATUS, Cow::Owned(string(&record::probed(&rules.config)))));
+    plan.finish(pod)
 }
 
 /// Gives what other injectors added beside our sidecar what it lacks, and changes nothing else.

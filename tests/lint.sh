@@ -34,6 +34,13 @@ if command -v shellcheck >/dev/null; then
 else
     skip shellcheck 'not installed'
 fi
+if helm=$(tests/cluster/build.sh helm); then
+    export HELM=$helm/helm
+    check 'the chart' tests/chart.sh
+    check 'deploy/, as rendered from the chart' deploy/render.sh --check
+else
+    skip 'the chart' 'Helm cannot be built'
+fi
 if cargo deny --version >/dev/null 2>&1; then
     # Advisories are looked up on GitHub: not here, so that this needs no network.
     check 'licences, bans and sources of the dependencies' cargo deny --offline check licenses bans sources

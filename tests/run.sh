@@ -17,6 +17,8 @@ run() { "$@" 2>&1 | tee -a "$log" || code=1; }
 [ "$what" = e2e ] || run cargo test --locked --no-fail-fast
 if CONTROL_PLANE_BIN=$(tests/cluster/build.sh); then
     export CONTROL_PLANE_BIN
+    # Without Helm the tests of the chart say that they are skipped.
+    helm=$(tests/cluster/build.sh helm) && export HELM=$helm/helm
     # They wait for others most of the time.
     run cargo test --locked --test e2e -- --test-threads=8 "$@"
 else

@@ -250,7 +250,7 @@ fn raise_open_files() {
 }
 
 /// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let bad = || format!("{text:?} is not a duration such as 10s, 500ms, 2m or 168h");

@@ -5,11 +5,13 @@
 
 mod datadog;
 mod injection;
+mod injector;
 mod kubernetes;
 mod profile;
 
 pub(super) use datadog::{Apm, Datadog, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
+pub(super) use injector::Injector;
 pub(super) use kubernetes::{
     EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext, Volume, VolumeMount,
 };
@@ -17,7 +19,6 @@ pub(super) use profile::{Check, Cws, ImageParts, Profile};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
@@ -29,8 +30,8 @@ pub(super) struct File {
     pub(super) datadog: Datadog,
     /// The Cluster Agent and its admission controller.
     pub(super) cluster_agent: ClusterAgent,
-    /// What concerns the injector itself and not the sidecars. Read by the chart, not by the injector.
-    pub(super) injector: Map<String, Value>,
+    /// What concerns the injector itself and not the sidecars. Read by the chart alone.
+    pub(super) injector: Injector,
 }
 
 /// The Cluster Agent and its admission controller.

@@ -5,13 +5,14 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The parts of the page: a title, and the key path whose keys are listed there and nowhere else.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("Agents", "datadog"),
     ("Cluster Agent and webhook", "clusterAgent"),
     ("Sidecars", "clusterAgent.admissionController.agentSidecarInjection"),
     ("A selector", "clusterAgent.admissionController.agentSidecarInjection.selectors[]"),
     ("A profile", "clusterAgent.admissionController.agentSidecarInjection.profiles[]"),
     ("A variable", "clusterAgent.admissionController.agentSidecarInjection.profiles[].env[]"),
+    ("The injector itself", "injector"),
 ];
 
 const OPENING: &str = "# Configuration
@@ -40,8 +41,6 @@ pub fn reference() -> String {
             rows(schema, path, "", &mut page);
         }
     }
-    let _ = write!(page, "\n## The injector itself\n\n");
-    let _ = writeln!(page, "Under `injector`. {}", find("injector").map(description).unwrap_or_default());
     page
 }
 

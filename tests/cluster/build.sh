@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr.
+# Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr. With the argument
+# `helm` it does so for Helm.
 #
 #   KUBEBUILDER_ASSETS, where it has etcd and kube-apiserver (setup-envtest makes such a folder), is taken as it is. Else
 #   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
@@ -30,6 +31,11 @@ module() { # module <name>: an empty one, in a folder that goes with this script
 etcd_module() {
     module etcd
     go get "go.etcd.io/etcd/server/v3@v$ETCD_VERSION" 2>&1
+}
+
+helm_module() {
+    module helm
+    go get "helm.sh/helm/v4@v$HELM_VERSION" 2>&1
 }
 
 kubernetes_module() {
@@ -68,6 +74,33 @@ build() { # build <binary> <module> <package> [ldflags]
     say "$binary: built in $((SECONDS - began)) s"
 }
 
+# Helm has a folder of its own: lint needs no more.
+helm() {
+    built=$cache/helm-$HELM_VERSION
+    if [ ! -f "$built/helm" ]; then
+        prepare "Helm $HELM_VERSION into $built: once, about two minutes on two cores"
+        build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=v$HELM_VERSION"
+    fi
+    echo "$built"
+}
+
+prepare() { # prepare <what is said>
+    needed="Go 1.25 or newer (https://go.dev/doc/install); for a control plane also KUBEBUILDER_ASSETS with etcd and kube-apiserver (setup-envtest)"
+    command -v go >/dev/null || die "not built yet, and Go is not installed. Needed: $needed"
+    # From 1.21 on Go fetches the version that a module asks for.
+    case $(go env GOVERSION) in go1.[0-9] | go1.[0-9].* | go1.1* | go1.20*) die "$(go env GOVERSION) is too old. Needed: $needed" ;; esac
+    mkdir -p "$built"
+    exec 9>"$built/.lock"
+    flock -n 9 || { say "another run is building it: waiting"; flock 9; }
+    work=$(mktemp -d "$built/.build.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    say "$1"
+}
+
+if [ "${1:-}" = helm ]; then
+    helm
+    exit
+fi
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     for binary in etcd kube-apiserver; do
         [ -x "$KUBEBUILDER_ASSETS/$binary" ] || die "KUBEBUILDER_ASSETS is $KUBEBUILDER_ASSETS, which has no $binary"
@@ -77,16 +110,7 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     exit
 fi
 if ! complete; then
-    needed="Go 1.25 or newer (https://go.dev/doc/install), or KUBEBUILDER_ASSETS with etcd and kube-apiserver (setup-envtest)"
-    command -v go >/dev/null || die "not built yet, and Go is not installed. Needed: $needed"
-    # From 1.21 on Go fetches the version that a module asks for.
-    case $(go env GOVERSION) in go1.[0-9] | go1.[0-9].* | go1.1* | go1.20*) die "$(go env GOVERSION) is too old. Needed: $needed" ;; esac
-    mkdir -p "$built"
-    exec 9>"$built/.lock"
-    flock -n 9 || { say "another run is building it: waiting"; flock 9; }
-    work=$(mktemp -d "$built/.build.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    say "Kubernetes $KUBERNETES_VERSION and etcd $ETCD_VERSION into $built: once, about eight minutes on two cores"
+    prepare "Kubernetes $KUBERNETES_VERSION and etcd $ETCD_VERSION into $built: once, about eight minutes on two cores"
     build etcd etcd go.etcd.io/etcd/server/v3
     for binary in kube-apiserver kube-controller-manager; do
         build "$binary" kubernetes "k8s.io/kubernetes/cmd/$binary" "$(kubernetes_version)"

@@ -10,6 +10,7 @@ pub mod other_webhook;
 pub mod pki;
 pub mod pods;
 pub mod processes;
+pub mod release;
 pub mod scene;
 pub mod wait;
 
@@ -17,6 +18,7 @@ use std::io::Write as _;
 
 pub use injector::{Injector, Reached};
 pub use installation::Installation;
+pub use release::Release;
 pub use scene::{Scene, yaml};
 
 /// Says, past libtest's capture, that something was not tested; `tests/run.sh` counts it.

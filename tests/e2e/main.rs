@@ -4,6 +4,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod certificates;
+mod chart;
 mod corpus;
 mod ending;
 mod harness;

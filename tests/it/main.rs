@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod chart;
 mod collection;
 mod config;
 mod corpus;

@@ -14,7 +14,8 @@ pub(in crate::config) struct Datadog {
     pub(in crate::config) api_key_existing_secret: Scalar,
     /// The Secret of the release namespace that holds the application key. Sidecars need none.
     pub(in crate::config) app_key_existing_secret: Scalar,
-    /// Refused in this file, which is no place for a secret: name a Secret with `apiKeyExistingSecret`.
+    /// The API key itself. The chart makes Secret `datadog-secret` of the release namespace from it, where `apiKeyExistingSecret`
+    /// names no other; in a file for the injector it is refused.
     pub(in crate::config) api_key: Scalar,
     /// The site of your Datadog organisation, such as `datadoghq.eu`: the agent's `DD_SITE`.
     pub(in crate::config) site: String,

@@ -65,6 +65,26 @@ impl Api {
         self.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await
     }
 
+    /// `kubectl apply --server-side --dry-run=server`.
+    pub async fn apply_dry(&self, object: &Value) -> Reply {
+        let path =
+            format!("{}?fieldManager=kubectl&dryRun=All&force=true&fieldValidation=Strict", path(object));
+        self.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await
+    }
+
+    /// What a controller writes by server-side apply: these fields and no others.
+    pub async fn own(&self, manager: &str, object: &Value) -> Reply {
+        let path = format!("{}?fieldManager={manager}&force=true", path(object));
+        self.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await
+    }
+
+    /// What a user may do in a namespace, as the user sees it.
+    pub async fn rules(&self, namespace: &str) -> Value {
+        let review = serde_json::json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
+            "spec": {"namespace": namespace}});
+        self.create(&review).await.created()["status"]["resourceRules"].clone()
+    }
+
     /// `kubectl patch --type=merge`; `part` names an object or a subresource of it.
     pub async fn merge(&self, object: &Value, subresource: &str, patch: &Value) -> Reply {
         let path = format!("{}{subresource}", path(object));
@@ -114,7 +134,10 @@ impl Api {
 fn collection(object: &Value) -> String {
     let (version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
     let api = if version == "v1" { "/api" } else { "/apis" };
-    let plural = format!("{}s", kind.to_lowercase());
+    let plural = match kind {
+        "NetworkPolicy" => "networkpolicies".to_owned(),
+        _ => format!("{}s", kind.to_lowercase()),
+    };
     match object.pointer("/metadata/namespace").and_then(Value::as_str) {
         Some(namespace) => format!("{api}/{version}/namespaces/{namespace}/{plural}"),
         None => format!("{api}/{version}/{plural}"),

@@ -59,19 +59,43 @@ pub struct ControlPlane {
     pub injector_kubeconfig: PathBuf,
     /// The audit log.
     pub audit: PathBuf,
-    kubeconfig: PathBuf,
+    /// The kubeconfig of a user with all rights.
+    pub kubeconfig: PathBuf,
 }
 
 impl ControlPlane {
     /// The one of this run.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await
+        let start = async || {
+            let plane = Self::start().await;
+            let api = plane.api().await;
+            for object in super::scene::documents(INJECTOR_ROLE) {
+                api.create(&object).await.created();
+            }
+            plane
+        };
+        SHARED.get_or_init(start).await
+    }
+
+    /// One for installations of the chart: each takes the whole cluster.
+    pub async fn of_the_chart() -> &'static Self {
+        static CHART: OnceCell<ControlPlane> = OnceCell::const_new();
+        CHART.get_or_init(Self::start).await
     }
 
     /// A client with all rights. Clients don't outlive the runtime of a test, hence one for each.
     pub async fn api(&self) -> Api {
         Api::new(client(&self.kubeconfig).await)
+    }
+
+    /// A client with the rights of another user.
+    pub async fn api_as(&self, user: &str) -> Api {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let options = KubeConfigOptions::default();
+        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        config.auth_info.impersonate = Some(user.to_owned());
+        Api::new(kube::Client::try_from(config).unwrap())
     }
 
     async fn start() -> Self {
@@ -115,7 +139,8 @@ impl ControlPlane {
             "--tls-private-key-file=server.key",
             "--client-ca-file=ca.crt",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.96.0.0/24",
+            // Loopback: what listens at the address of a Service is reached there without a node.
+            "--service-cluster-ip-range=127.96.0.0/16",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=accounts.pub",
             "--service-account-signing-key-file=accounts.key",
@@ -145,9 +170,6 @@ impl ControlPlane {
                 "--kube-api-burst=400",
             ]);
             processes.start("kube-controller-manager", &mut command);
-        }
-        for object in super::scene::documents(INJECTOR_ROLE) {
-            api.create(&object).await.created();
         }
         Self {
             processes,

@@ -1,0 +1,147 @@
+{{- /* Made from the types in src/config/file.rs: UPDATE_DOCS=1 cargo test --test it chart */ -}}
+{{- define "datadog-sidecar-injector.defaults" -}}
+{
+  "datadog": {
+    "apiKeyExistingSecret": "datadog-secret",
+    "appKeyExistingSecret": "",
+    "apiKey": "",
+    "site": "datadoghq.com",
+    "clusterName": "",
+    "tags": [],
+    "env": [],
+    "logs": {},
+    "processAgent": {},
+    "otlp": {
+      "receiver": {
+        "protocols": {
+          "grpc": {},
+          "http": {}
+        }
+      }
+    },
+    "dogstatsd": {
+      "tags": []
+    },
+    "apm": {}
+  },
+  "clusterAgent": {
+    "enabled": true,
+    "tokenExistingSecret": "datadog-secret",
+    "serviceName": "datadog-cluster-agent",
+    "serviceNamespace": "",
+    "servicePort": 5005,
+    "admissionController": {
+      "failurePolicy": "Ignore",
+      "timeoutSeconds": 3,
+      "port": 8443,
+      "containerRegistry": "public.ecr.aws/datadog",
+      "agentSidecarInjection": {
+        "enabled": true,
+        "provider": "fargate",
+        "clusterAgentCommunicationEnabled": true,
+        "clusterAgentTlsVerification": {
+          "enabled": false,
+          "copyCaConfigMap": false
+        },
+        "kubeletApiLogging": {
+          "enabled": false,
+          "containerCollectAll": false
+        },
+        "containerRegistry": "",
+        "imageName": "agent",
+        "imageTag": "7.81.1",
+        "imageDigest": "",
+        "imagePullPolicy": "IfNotPresent",
+        "imagePullSecrets": [],
+        "apiKeySecret": {
+          "name": "datadog-secret",
+          "key": "api-key"
+        },
+        "clusterAgentTokenSecret": {
+          "name": "datadog-secret",
+          "key": "token"
+        },
+        "onMissingSecret": "skip",
+        "selectors": [
+          {
+            "objectSelector": {
+              "matchLabels": {
+                "agent.datadoghq.com/sidecar": "fargate"
+              }
+            }
+          }
+        ],
+        "profiles": [],
+        "podOverrides": [
+          "profile",
+          "resources",
+          "mode",
+          "entrypoints"
+        ],
+        "excludedNamespaces": [
+          "kube-system",
+          "kube-public",
+          "kube-node-lease"
+        ]
+      }
+    }
+  },
+  "injector": {
+    "replicas": 2,
+    "image": {
+      "registry": "ghcr.io/datadog-sidecar-injector",
+      "repository": "datadog-sidecar-injector",
+      "tag": "",
+      "digest": "",
+      "pullPolicy": "IfNotPresent",
+      "pullSecrets": []
+    },
+    "resources": {
+      "requests": {
+        "cpu": "200m",
+        "memory": "256Mi"
+      },
+      "limits": {
+        "cpu": "200m",
+        "memory": "256Mi"
+      }
+    },
+    "certificates": {
+      "mode": "selfManaged",
+      "certManager": {
+        "issuerRef": {
+          "name": "",
+          "kind": "Issuer",
+          "group": "cert-manager.io"
+        }
+      },
+      "files": {
+        "secretName": "",
+        "caBundle": ""
+      }
+    },
+    "logLevel": "info",
+    "drainDelay": "10s",
+    "probe": {
+      "enabled": true,
+      "timeoutSeconds": 180
+    },
+    "podDisruptionBudget": {
+      "enabled": true,
+      "maxUnavailable": 1
+    },
+    "networkPolicy": {
+      "enabled": false
+    },
+    "serviceAccount": {
+      "annotations": {}
+    },
+    "priorityClassName": "",
+    "nodeSelector": {},
+    "tolerations": [],
+    "affinity": {},
+    "podAnnotations": {},
+    "podLabels": {}
+  }
+}
+{{- end -}}

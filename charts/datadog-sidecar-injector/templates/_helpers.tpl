@@ -1,0 +1,107 @@
+{{- /* The one name of everything: there is one installation in a cluster, as its webhook configuration has a fixed name. */ -}}
+{{- define "datadog-sidecar-injector.name" -}}
+datadog-sidecar-injector
+{{- end -}}
+
+{{- /* The values with every default filled in, as JSON. A key that is null, or that an older release did not have, has its default. */ -}}
+{{- define "datadog-sidecar-injector.values" -}}
+{{- mustMergeOverwrite (include "datadog-sidecar-injector.defaults" . | fromJson) (include "datadog-sidecar-injector.given" .Values | fromJson) | toRawJson -}}
+{{- end -}}
+
+{{- /* A mapping without its keys that are null, as JSON. */ -}}
+{{- define "datadog-sidecar-injector.given" -}}
+{{- $given := dict -}}
+{{- range $key, $value := . -}}
+{{-   if kindIs "map" $value -}}
+{{-     $_ := set $given $key (include "datadog-sidecar-injector.given" $value | fromJson) -}}
+{{-   else if not (kindIs "invalid" $value) -}}
+{{-     $_ := set $given $key $value -}}
+{{-   end -}}
+{{- end -}}
+{{- toRawJson $given -}}
+{{- end -}}
+
+{{- define "datadog-sidecar-injector.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "datadog-sidecar-injector.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "datadog-sidecar-injector.labels" -}}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{ include "datadog-sidecar-injector.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- /* The configuration that the program reads: what it knows of the values, and no secret. */ -}}
+{{- define "datadog-sidecar-injector.config" -}}
+{{- $datadog := pick (.Values.datadog | default dict) "apiKeyExistingSecret" "appKeyExistingSecret" "site" "dd_url" "clusterName" "tags" "env" "logLevel" "logs" "processAgent" "otlp" "podLabelsAsTags" "podAnnotationsAsTags" "namespaceLabelsAsTags" "checksCardinality" "dogstatsd" "apm" -}}
+{{- $agent := pick (.Values.clusterAgent | default dict) "enabled" "tokenExistingSecret" "serviceName" "serviceNamespace" "servicePort" -}}
+{{- $controller := pick ((.Values.clusterAgent | default dict).admissionController | default dict) "failurePolicy" "timeoutSeconds" "port" "containerRegistry" "agentSidecarInjection" -}}
+{{- toYaml (dict "datadog" $datadog "clusterAgent" (set $agent "admissionController" $controller)) -}}
+{{- end -}}
+
+{{- /* The injector's image, of the filled-in values under `values`. */ -}}
+{{- define "datadog-sidecar-injector.image" -}}
+{{- $image := .values.injector.image -}}
+{{- with $image.registry }}{{ . }}/{{ end }}{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{- define "datadog-sidecar-injector.pullSecrets" -}}
+{{- with .injector.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* What Pod Security's `restricted` asks of a pod, and a user that is nobody. */ -}}
+{{- define "datadog-sidecar-injector.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "datadog-sidecar-injector.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- /* A label selector as a CEL expression over the pod; it never fails, as a failure would pass the pod by in silence. */ -}}
+{{- define "datadog-sidecar-injector.cel" -}}
+{{- $terms := list -}}
+{{- range $key, $value := .matchLabels -}}
+{{-   $terms = append $terms (printf "has(object.metadata.labels) && %s in object.metadata.labels && object.metadata.labels[%s] == %s" (toRawJson $key) (toRawJson $key) (toRawJson $value)) -}}
+{{- end -}}
+{{- range .matchExpressions -}}
+{{-   $there := printf "has(object.metadata.labels) && %s in object.metadata.labels" (toRawJson .key) -}}
+{{-   $one := printf "%s && object.metadata.labels[%s] in %s" $there (toRawJson .key) (toRawJson (.values | default list)) -}}
+{{-   if eq .operator "In" -}}{{- $terms = append $terms $one -}}
+{{-   else if eq .operator "NotIn" -}}{{- $terms = append $terms (printf "!(%s)" $one) -}}
+{{-   else if eq .operator "Exists" -}}{{- $terms = append $terms $there -}}
+{{-   else if eq .operator "DoesNotExist" -}}{{- $terms = append $terms (printf "!(%s)" $there) -}}
+{{-   else -}}{{- fail (printf "a selector's operator is %q: must be In, NotIn, Exists or DoesNotExist" .operator) -}}
+{{-   end -}}
+{{- end -}}
+{{- join " && " $terms | default "true" -}}
+{{- end -}}
+
+{{- /* What the schema can't tell. */ -}}
+{{- define "datadog-sidecar-injector.validate" -}}
+{{- $controller := .clusterAgent.admissionController -}}
+{{- $port := int $controller.port -}}
+{{- if eq $port 10250 -}}{{- fail "clusterAgent.admissionController.port: must not be 10250, which on Fargate is the kubelet's" -}}{{- end -}}
+{{- if eq $port 8080 -}}{{- fail "clusterAgent.admissionController.port: must not be 8080, where the injector's probes and metrics are" -}}{{- end -}}
+{{- $certificates := .injector.certificates -}}
+{{- if and (eq $certificates.mode "files") (not $certificates.files.secretName) -}}{{- fail "injector.certificates.files.secretName: must name the Secret that holds tls.crt and tls.key, as mode is files" -}}{{- end -}}
+{{- range $index, $selector := $controller.agentSidecarInjection.selectors -}}
+{{-   if not (or $selector.objectSelector $selector.namespaceSelector) -}}
+{{-     fail (printf "clusterAgent.admissionController.agentSidecarInjection.selectors[%d]: needs an objectSelector or a namespaceSelector" $index) -}}
+{{-   end -}}
+{{- end -}}
+{{- end -}}

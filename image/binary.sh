@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds the static binary that the image holds, with the list of its dependencies in it, and prints where it lies.
+#
+#   image/binary.sh [PROFILE]     cargo's profile: release (default), or dev for tests
+#
+# It needs musl-gcc (Debian: musl-tools), and cargo-auditable of the version in versions.env; without the latter it says so and
+# leaves the list out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ./versions.env
+PATH=${XDG_CACHE_HOME:-$HOME/.cache}/datadog-sidecar-injector/tools/bin:$PATH
+
+profile=${1:-release}
+target=x86_64-unknown-linux-musl
+command -v musl-gcc >/dev/null || { echo "image: musl-gcc is not installed (Debian: apt-get install musl-tools)" >&2; exit 1; }
+rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
+build=(cargo auditable build)
+if [ "$(cargo auditable --version 2>/dev/null)" != "cargo-auditable $CARGO_AUDITABLE_VERSION" ]; then
+    echo "image: cargo-auditable $CARGO_AUDITABLE_VERSION is not installed: the binary will not list its dependencies" >&2
+    build=(cargo build)
+fi
+# A folder of its own, as a build holds the lock of its folder.
+folder=${CARGO_TARGET_DIR:-target}/image
+"${build[@]}" --locked --target-dir "$folder" --profile "$profile" --target "$target" >&2
+[ "$profile" = dev ] && profile=debug
+echo "$folder/$target/$profile/datadog-sidecar-injector"

@@ -1,0 +1,117 @@
+//! Whether the API server reaches the injector: a pod that is not stored, and that comes back changed.
+
+use crate::{decide::PROBE_LABEL, sidecar::STATUS};
+use http::Request;
+use kube::Client;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long one answer may take: more than the API server waits for a webhook.
+const PATIENCE: Duration = Duration::from_secs(35);
+
+/// Why the way to the injector is not proved.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproved {
+    /// Nobody changed the pod.
+    #[error(
+        "the pod came back unchanged: the API server did not ask the injector. The webhook configuration \
+         datadog-sidecar-injector must have an entry probe.… for this namespace"
+    )]
+    Unchanged,
+    /// The API server asked, and got no answer.
+    #[error("the API server does not reach the injector{hint}: {0}", hint = hint(.0))]
+    Unreached(String),
+    /// The API server refused the pod for another reason, or did not answer.
+    #[error("the pod of the probe was refused: {0}")]
+    Refused(String),
+}
+
+/// What most often is the cause, for a person.
+fn hint(message: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["x509", "certificate"]) {
+        " (the caBundle of the webhook configuration is not that of its certificate)"
+    } else if says(&["no endpoints available"]) {
+        " (none of its pods is ready)"
+    } else if says(&["timeout", "deadline exceeded", "Timeout"]) {
+        " (a firewall or security group between the control plane and the port of its pods?)"
+    } else if says(&["not found"]) {
+        " (its Service is missing)"
+    } else {
+        ""
+    }
+}
+
+/// Makes the pod once. Returns what the injector left on it: its version and configuration.
+pub async fn once(client: &Client, namespace: &str, service_account: &str) -> Result<String, Unproved> {
+    let refused = |error: &dyn std::fmt::Display| Unproved::Refused(error.to_string());
+    let request = Request::post(format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"))
+        .header("content-type", "application/json")
+        .body(pod(namespace, service_account).to_string().into_bytes())
+        .map_err(|error| refused(&error))?;
+    match tokio::time::timeout(PATIENCE, client.request::<Value>(request)).await {
+        Ok(Ok(pod)) => status(&pod).ok_or(Unproved::Unchanged),
+        Ok(Err(kube::Error::Api(status))) if status.message.contains("calling webhook") => {
+            Err(Unproved::Unreached(status.message.clone()))
+        }
+        Ok(Err(kube::Error::Api(status))) => Err(refused(&status.message)),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(_) => Err(refused(&format!("no answer of the API server in {PATIENCE:?}"))),
+    }
+}
+
+fn status(pod: &Value) -> Option<String> {
+    pod.get("metadata")?.get("annotations")?.get(STATUS)?.as_str().map(str::to_owned)
+}
+
+/// A pod that namespaces with Pod Security `restricted` and with quotas admit. It never runs.
+fn pod(namespace: &str, service_account: &str) -> Value {
+    let amounts = json!({"cpu": "10m", "memory": "16Mi"});
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": "datadog-sidecar-injector-probe-",
+            "namespace": namespace,
+            "labels": {PROBE_LABEL: "true"},
+        },
+        "spec": {
+            "serviceAccountName": service_account,
+            "automountServiceAccountToken": false,
+            "restartPolicy": "Never",
+            "securityContext":
+                {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "probe",
+                "image": "datadog-sidecar-injector-probe",
+                "resources": {"requests": amounts, "limits": amounts},
+                "securityContext": {
+                    "allowPrivilegeEscalation": false,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": true,
+                },
+            }],
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_says_what_to_look_at() {
+        let unreached = |text: &str| Unproved::Unreached(text.into()).to_string();
+        assert!(unreached("x509: certificate signed by unknown authority").contains("caBundle"));
+        assert!(unreached("no endpoints available for service").contains("ready"));
+        assert!(unreached("context deadline exceeded").contains("security group"));
+        assert!(unreached("service \"a\" not found").contains("Service"));
+        assert!(unreached("EOF").ends_with("injector: EOF"));
+    }
+
+    #[test]
+    fn a_pod_is_changed_where_it_has_the_annotation() {
+        assert_eq!(status(&json!({"metadata": {"annotations": {STATUS: "{}"}}})), Some("{}".into()));
+        assert_eq!(status(&json!({"metadata": {}})), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! `injector`: what concerns the injector itself and not the sidecars. The chart reads it, the program does not.
+
+use super::Scalar;
+use crate::config::PullPolicy;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What concerns the injector itself and not the sidecars. Read by the chart alone.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub(in crate::config) struct Injector {
+    /// How many pods of the injector.
+    #[schemars(range(min = 1, max = 20))]
+    replicas: u8,
+    /// The injector's own image.
+    image: Image,
+    /// Requests and limits of the injector.
+    resources: Amounts,
+    /// Where the certificate of the webhook comes from.
+    certificates: Certificates,
+    /// What the injector logs: `off`, `error`, `warn`, `info`, `debug`, `trace`, or a list such as `info,kube=debug`.
+    log_level: String,
+    /// How long it goes on answering after it was told to end, such as `10s`: at most 15 seconds, so that it ends within its
+    /// grace period of 45.
+    #[schemars(regex(pattern = r"^([0-9]|1[0-5])s$"))]
+    drain_delay: String,
+    /// The proof, after each installation and upgrade and by `helm test`, that the API server reaches the injector.
+    probe: Probe,
+    /// How many of the injector's pods may be evicted at a time.
+    pod_disruption_budget: Budget,
+    /// Who may reach the injector's pods, and whom they may reach.
+    network_policy: Switch,
+    /// The injector's ServiceAccount.
+    service_account: ServiceAccount,
+    /// The PriorityClass of the injector's pods.
+    priority_class_name: String,
+    /// How the injector's pods are spread. Where not given: over zones and over nodes, as far as possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topology_spread_constraints: Option<Vec<Map<String, Value>>>,
+    /// The labels of the nodes that the injector's pods run on.
+    node_selector: BTreeMap<String, String>,
+    /// The taints that the injector's pods tolerate.
+    tolerations: Vec<Map<String, Value>>,
+    /// The affinity of the injector's pods.
+    affinity: Map<String, Value>,
+    /// More annotations of the injector's pods.
+    pod_annotations: BTreeMap<String, String>,
+    /// More labels of the injector's pods.
+    pod_labels: BTreeMap<String, String>,
+}
+
+/// The injector's own image.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Image {
+    /// Its registry.
+    registry: String,
+    /// Its name in that registry.
+    repository: String,
+    /// Its tag. Where empty: the version of the chart.
+    tag: Scalar,
+    /// Its digest, such as `sha256:…`. It wins over the tag.
+    #[schemars(regex(pattern = "^(sha256:[0-9a-f]{64})?$"))]
+    digest: String,
+    /// When the kubelet pulls it.
+    pull_policy: PullPolicy,
+    /// Secrets of the release namespace for pulling it.
+    pull_secrets: Vec<Named>,
+}
+
+/// A Secret, by its name.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+struct Named {
+    /// The name of the Secret.
+    name: String,
+}
+
+/// Requests and limits of a container.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+struct Amounts {
+    /// What is set aside, by resource.
+    requests: BTreeMap<String, Scalar>,
+    /// What it may use at most, by resource.
+    limits: BTreeMap<String, Scalar>,
+}
+
+/// Where the certificate of the webhook comes from.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Certificates {
+    /// `selfManaged`: the injector looks after a CA of its own. `certManager`: cert-manager does. `files`: a Secret that
+    /// somebody else fills.
+    mode: CertificateMode,
+    /// With `certManager`.
+    cert_manager: CertManager,
+    /// With `files`.
+    files: Files,
+}
+
+/// Where the certificate of the webhook comes from.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum CertificateMode {
+    #[default]
+    SelfManaged,
+    CertManager,
+    Files,
+}
+
+/// The certificate by cert-manager.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct CertManager {
+    /// Who signs it. Where it has no name: a CA that cert-manager makes for this alone.
+    issuer_ref: IssuerRef,
+}
+
+/// An issuer of cert-manager.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+struct IssuerRef {
+    /// The issuer.
+    name: String,
+    /// `Issuer` or `ClusterIssuer`.
+    kind: String,
+    /// Its API group.
+    group: String,
+}
+
+/// The certificate by somebody else.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Files {
+    /// The Secret of the release namespace that holds `tls.crt` and `tls.key`, for `SERVICE.NAMESPACE.svc`.
+    secret_name: String,
+    /// The certificates of the CA, in PEM. Where empty, somebody else writes the `caBundle` of the webhook configuration.
+    ca_bundle: String,
+}
+
+/// The proof that the API server reaches the injector.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Probe {
+    /// Whether `helm install` and `helm upgrade` wait for it. `helm test` asks for it in any case.
+    enabled: bool,
+    /// For how many seconds it tries.
+    #[schemars(range(min = 5, max = 3600))]
+    timeout_seconds: u16,
+}
+
+/// How many pods may be evicted at a time.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Budget {
+    /// Whether there is a PodDisruptionBudget.
+    enabled: bool,
+    /// How many pods may be evicted at a time.
+    #[schemars(range(min = 1))]
+    max_unavailable: u8,
+}
+
+/// Something that is there or not.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+struct Switch {
+    /// Whether there is one.
+    enabled: bool,
+}
+
+/// A ServiceAccount.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+struct ServiceAccount {
+    /// Its annotations.
+    annotations: BTreeMap<String, String>,
+}
+
+impl Default for Injector {
+    fn default() -> Self {
+        let amounts =
+            || BTreeMap::from([("cpu", "200m"), ("memory", "256Mi")].map(|(k, v)| (k.to_owned(), v.into())));
+        Self {
+            replicas: 2,
+            image: Image::default(),
+            resources: Amounts { requests: amounts(), limits: amounts() },
+            certificates: Certificates::default(),
+            log_level: "info".into(),
+            drain_delay: "10s".into(),
+            probe: Probe { enabled: true, timeout_seconds: 180 },
+            pod_disruption_budget: Budget { enabled: true, max_unavailable: 1 },
+            network_policy: Switch::default(),
+            service_account: ServiceAccount::default(),
+            priority_class_name: String::new(),
+            topology_spread_constraints: None,
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            affinity: Map::new(),
+            pod_annotations: BTreeMap::new(),
+            pod_labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            registry: "ghcr.io/datadog-sidecar-injector".into(),
+            repository: "datadog-sidecar-injector".into(),
+            tag: Scalar::default(),
+            digest: String::new(),
+            pull_policy: PullPolicy::IfNotPresent,
+            pull_secrets: Vec::new(),
+        }
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self { enabled: true, timeout_seconds: 180 }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { enabled: true, max_unavailable: 1 }
+    }
+}
+
+impl Default for IssuerRef {
+    fn default() -> Self {
+        Self { name: String::new(), kind: "Issuer".into(), group: "cert-manager.io".into() }
+    }
+}

@@ -1,0 +1,333 @@
+//! The chart, installed by a real Helm into a real API server.
+
+use crate::harness::{
+    Release, audit, pods,
+    processes::{Process, free_port},
+    release::NAME,
+    scene::{documents, in_namespace},
+    skipped, wait, yaml,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use std::{fs, net::TcpListener, process::Command};
+
+/// The field manager of the replicas.
+const MANAGER: &str = "datadog-sidecar-injector";
+
+/// The flags and the values of Datadog's documentation, as its users have them.
+const DATADOG: &str = "
+agents: {enabled: false}
+datadog: {clusterName: cluster-name, apiKeyExistingSecret: datadog-secret}
+clusterAgent:
+  tokenExistingSecret: datadog-secret
+  replicas: 2
+  admissionController:
+    agentSidecarInjection:
+      enabled: true
+      provider: fargate
+      selectors: [{objectSelector: {matchLabels: {app: redis}}}]
+      profiles:
+        - env: [{name: DD_PROCESS_AGENT_PROCESS_COLLECTION_ENABLED, value: 'true'}]
+          resources: {requests: {cpu: 400m, memory: 256Mi}, limits: {cpu: 800m, memory: 512Mi}}
+";
+
+fn selectors(selectors: &str) -> String {
+    format!("clusterAgent: {{admissionController: {{agentSidecarInjection: {{selectors: {selectors}}}}}}}")
+}
+
+/// What replicas write: a CA into the Secret, and its certificate into each entry of the webhook configuration.
+async fn fill(release: &Release, ca: &str) {
+    let secret = json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "datadog-sidecar-injector-ca", "namespace": release.namespace}, "data": {"ca.crt": ca}});
+    release.api.own(MANAGER, &secret).await.created();
+    let entries: Vec<Value> = release.webhook().await["webhooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| json!({"name": entry["name"], "clientConfig": {"caBundle": ca}}))
+        .collect();
+    let webhook = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": NAME}, "webhooks": entries});
+    release.api.own(MANAGER, &webhook).await.created();
+}
+
+#[tokio::test]
+async fn upgrades_keep_what_the_replicas_wrote_and_uninstall_leaves_nothing() {
+    let Some(release) = Release::new("upgrades").await else { return };
+    release.put("install", DATADOG);
+    let ca = STANDARD.encode(release.cluster.authority.pem());
+    fill(&release, &ca).await;
+    let changes = [
+        // Added, renamed, reordered, removed.
+        "[{name: one, objectSelector: {matchLabels: {app: redis}}}, {name: two, namespaceSelector: {matchLabels: {team: a}}}]",
+        "[{name: second, objectSelector: {matchExpressions: [{key: tier, operator: In, values: [api, web]}]}}, {name: first, objectSelector: {matchLabels: {app: redis}}}]",
+        "[{objectSelector: {matchExpressions: [{key: eks.amazonaws.com/fargate-profile, operator: Exists}]}}]",
+        "null",
+    ];
+    for (round, change) in changes.into_iter().enumerate() {
+        release.put("upgrade", &selectors(change));
+        let webhook = release.webhook().await;
+        let entries = webhook["webhooks"].as_array().unwrap();
+        let names: Vec<_> = entries.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            ["inject.datadog-sidecar-injector.datadoghq.com", "probe.datadog-sidecar-injector.datadoghq.com"]
+        );
+        for entry in entries {
+            assert_eq!(entry["clientConfig"]["caBundle"], *ca, "round {round}");
+        }
+        let conditions = entries[0]["matchConditions"].as_array().map_or(0, Vec::len);
+        assert_eq!(conditions, usize::from(round == 1), "round {round}: {:#}", entries[0]);
+        let secret = release.get("v1", "Secret", "datadog-sidecar-injector-ca").await.unwrap();
+        assert_eq!(secret["data"]["ca.crt"], *ca, "round {round}");
+        // The replicas write on.
+        fill(&release, &ca).await;
+    }
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn what_helm_installs_runs_in_a_restricted_namespace() {
+    let Some(release) = Release::new("restricted-release").await else { return };
+    release.put("install", DATADOG);
+    if release.cluster.controllers {
+        let pods = wait::until("the replicas' pods", async || {
+            Some(release.api.pods(&release.namespace).await).filter(|pods| pods.len() == 2)
+        })
+        .await;
+        assert_eq!(pods[0]["status"]["qosClass"], "Guaranteed");
+    }
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn the_account_may_do_what_it_is_for_and_nothing_else() {
+    let Some(release) = Release::new("rights").await else { return };
+    release.put("install", "");
+    let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
+    let own = rights(&release, &account, &release.namespace).await;
+    let expected = [
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
+        "namespaces: get list watch",
+        "secrets/datadog-sidecar-injector-ca: get list patch watch",
+        "secrets: create",
+    ];
+    assert_eq!(own, expected);
+    assert_eq!(rights(&release, &account, "default").await, expected[..2]);
+    release.uninstall().await;
+}
+
+/// What an account may do beyond what everybody may, each `resource: verbs`.
+async fn rights(release: &Release, account: &str, namespace: &str) -> Vec<String> {
+    let api = release.cluster.api_as(account).await;
+    let rules = api.rules(namespace).await;
+    let list = |rule: &Value, key: &str| -> Vec<String> {
+        let mut list: Vec<_> = rule[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect();
+        list.sort();
+        list
+    };
+    let mut found: Vec<String> = Vec::new();
+    for rule in rules.as_array().unwrap() {
+        if list(rule, "apiGroups")
+            .iter()
+            .any(|group| group.starts_with("authorization") || group.starts_with("authentication"))
+        {
+            continue;
+        }
+        for group in list(rule, "apiGroups") {
+            for resource in list(rule, "resources") {
+                let group = if group.is_empty() { String::new() } else { format!("{group}/") };
+                let name =
+                    list(rule, "resourceNames").first().map_or_else(String::new, |name| format!("/{name}"));
+                found.push(format!("{group}{resource}{name}: {}", list(rule, "verbs").join(" ")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn plain_manifests_are_accepted_by_the_api_server() {
+    let Some(release) = Release::new("plain-manifests").await else { return };
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/datadog-sidecar-injector.yaml"))
+            .unwrap();
+    let mut count = 0;
+    for text in text.split("\n---\n").filter(|text| text.contains("kind:")) {
+        let mut object = yaml(text);
+        if object["metadata"]["namespace"].is_string() {
+            object = in_namespace(object, &release.namespace);
+        }
+        release.api.apply_dry(&object).await.created();
+        count += 1;
+    }
+    assert!(count >= 10, "{count}");
+    for name in ["aws-logging.yaml"] {
+        let path = format!("{}/deploy/{name}", env!("CARGO_MANIFEST_DIR"));
+        let objects = documents(&fs::read_to_string(path).unwrap());
+        release.api.apply_dry(&objects[0]).await.created();
+    }
+}
+
+#[tokio::test]
+async fn wrong_values_are_refused_with_their_place() {
+    let Some(release) = Release::new("wrong-values").await else { return };
+    let controller = |text: &str| format!("clusterAgent: {{admissionController: {text}}}");
+    let injection = |text: &str| controller(&format!("{{agentSidecarInjection: {text}}}"));
+    for (values, told) in [
+        ("injector: {replicas: two}".to_owned(), "/injector/replicas"),
+        ("injector: {replicas: 0}".to_owned(), "/injector/replicas"),
+        ("injector: {certificates: {mode: none}}".to_owned(), "'selfManaged', 'certManager', 'files'"),
+        ("injector: {certificates: {mode: files}}".to_owned(), "injector.certificates.files.secretName"),
+        ("injector: {drainDelay: 1h}".to_owned(), "/injector/drainDelay"),
+        ("injector: {image: {digest: abc}}".to_owned(), "/injector/image/digest"),
+        ("datadog: {site: 1}".to_owned(), "/datadog/site"),
+        ("datadog: {env: [{nam: A}]}".to_owned(), "'nam' not allowed"),
+        (controller("{port: 10250}"), "which on Fargate is the kubelet's"),
+        (controller("{port: 8080}"), "must not be 8080"),
+        (controller("{failurePolicy: ignore}"), "'Ignore', 'Fail'"),
+        (controller("{timeoutSeconds: 31}"), "got 31, want 30"),
+        (injection("{provder: fargate}"), "'provder' not allowed"),
+        (injection("{provider: eks}"), "/agentSidecarInjection/provider"),
+        (injection("{selectors: [{}]}"), "selectors[0]: needs an objectSelector or a namespaceSelector"),
+        (injection("{selectors: [{objectSelector: {matchLabel: {}}}]}"), "'matchLabel' not allowed"),
+        (injection("{profiles: [{name: a, resource: {}}]}"), "'resource' not allowed"),
+        (injection("{profiles: [{mode: side}]}"), "/profiles/0/mode"),
+        (injection("{imagePullPolicy: always}"), "/imagePullPolicy"),
+    ] {
+        let message = release.refused(&values);
+        assert!(message.contains(told), "{values}: {message}");
+    }
+}
+
+/// A replica as the Deployment would start it, listening where the Service is.
+struct Replica(Process);
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+/// Installs, and starts the program with the arguments and the rights that the chart gives it.
+async fn serving(release: &Release, values: &str) -> Option<Replica> {
+    release.put("install", values);
+    let folder = release.cluster.processes.folder().join(&release.namespace);
+    fs::create_dir_all(&folder).unwrap();
+    let name = format!("{NAME}.{}.svc", release.namespace);
+    release.cluster.authority.server(&[&name]).write(&folder, "tls");
+    let account =
+        format!("{{name: admin, user: {{as: 'system:serviceaccount:{}:{NAME}', ", release.namespace);
+    let kubeconfig = fs::read_to_string(&release.cluster.kubeconfig).unwrap();
+    let as_account = kubeconfig.replace("{name: admin, user: {", &account);
+    assert_ne!(as_account, kubeconfig);
+    fs::write(folder.join("kubeconfig"), as_account).unwrap();
+    let service = release.get("v1", "Service", NAME).await.unwrap();
+    let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
+    if let Err(error) = TcpListener::bind(&address) {
+        skipped(&release.namespace, &format!("cannot listen at {address}: {error}"));
+        return None;
+    }
+    let map = release.get("v1", "ConfigMap", NAME).await.unwrap();
+    fs::write(folder.join("values.yaml"), map["data"]["values.yaml"].as_str().unwrap()).unwrap();
+    let deployment = release.get("apps/v1", "Deployment", NAME).await.unwrap();
+    let arguments = deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
+    let here = folder.display();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
+    command.env_clear().env("KUBECONFIG", folder.join("kubeconfig")).env("POD_NAMESPACE", &release.namespace);
+    for argument in arguments {
+        let argument = argument.as_str().unwrap();
+        command.arg(match argument.split_once('=') {
+            Some(("--bind", _)) => format!("--bind={address}"),
+            Some(("--config", _)) => format!("--config={here}/values.yaml"),
+            Some(("--cert-dir", _)) => format!("--cert-dir={here}"),
+            _ => argument.to_owned(),
+        });
+    }
+    command.arg(format!("--admin-bind=127.0.0.1:{}", free_port()));
+    Some(Replica(release.cluster.processes.start(&format!("replica-{}", release.namespace), &mut command)))
+}
+
+/// The probe of the hook: whether it found its way, and what it said.
+fn probe(release: &Release, seconds: u32) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"))
+        .env_clear()
+        .env("KUBECONFIG", &release.cluster.kubeconfig)
+        .env("POD_NAMESPACE", &release.namespace)
+        .args(["probe", "--service-account", "default", &format!("--timeout={seconds}s")])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn certificates_may_come_from_files() {
+    let Some(release) = Release::new("files-release").await else { return };
+    release.make_account(&release.namespace).await;
+    let ca = release.cluster.authority.pem().replace('\n', "\\n");
+    let values = format!(
+        "injector: {{certificates: {{mode: files, files: {{secretName: tls, caBundle: \"{ca}\"}}}}}}"
+    );
+    let Some(_replica) = serving(&release, &values).await else { return };
+    let (proved, said) = probe(&release, 60);
+    assert!(proved, "{said}");
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn the_api_server_reaches_the_injector_through_the_service() {
+    let Some(release) = Release::new("reached-release").await else { return };
+    release.make_account(&release.namespace).await;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    release.api.create(&namespace).await.created();
+    release.make_account("shop").await;
+
+    let several = "[{objectSelector: {matchLabels: {app: redis}}}, \
+        {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}]";
+    let Some(replica) = serving(&release, &selectors(several)).await else { return };
+    let (proved, said) = probe(&release, 60);
+    assert!(proved, "{said}");
+    assert!(said.contains("the API server reaches the injector"), "{said}");
+
+    let pod = |name: &str, namespace: &str, labels: Value| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"containers": [{"name": "app", "image": "app"}]}})
+    };
+    for (name, labels, asked, injected) in [
+        ("by-label", json!({"app": "redis"}), true, true),
+        ("by-expression", json!({"tier": "web"}), true, true),
+        ("not-in", json!({"tier": "db"}), false, false),
+        ("other", json!({"app": "nginx"}), false, false),
+        ("none", json!({}), false, false),
+        ("opted-out", json!({"app": "redis", "admission.datadoghq.com/enabled": "false"}), false, false),
+    ] {
+        let made = release.api.create(&pod(name, "shop", labels)).await.created();
+        assert_eq!(pods::sidecars(&made) == 1, injected, "{name}");
+        let calls =
+            audit::calls(&release.cluster.audit, "shop", name).expect("the creation in the audit log");
+        assert_eq!(!calls.is_empty(), asked, "{name}: {calls:?}");
+    }
+    // The own namespace is left alone.
+    let mut own = pod("own", &release.namespace, json!({"app": "redis"}));
+    own["spec"]["securityContext"] =
+        json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    own["spec"]["containers"][0]["securityContext"] =
+        json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+    let made = release.api.create(&own).await.created();
+    assert_eq!(pods::sidecars(&made), 0);
+
+    drop(replica);
+    let (proved, said) = probe(&release, 3);
+    assert!(!proved && said.contains("does not reach the injector"), "{said}");
+    let made = release.api.create(&pod("afterwards", "shop", json!({"app": "redis"}))).await.created();
+    assert_eq!(pods::sidecars(&made), 0, "the pod is created without");
+    release.uninstall().await;
+}

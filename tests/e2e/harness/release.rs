@@ -1,0 +1,135 @@
+//! A release of the chart, by the real Helm, in a cluster that it has for itself.
+
+use super::{api::Api, control_plane::ControlPlane, wait};
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/datadog-sidecar-injector");
+
+/// The name of everything that the chart makes.
+pub const NAME: &str = "datadog-sidecar-injector";
+
+/// There is one installation in a cluster.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// A namespace for a release, and Helm.
+pub struct Release {
+    pub cluster: &'static ControlPlane,
+    pub api: Api,
+    pub namespace: String,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Release {
+    /// A namespace with Pod Security `restricted`; nothing is installed. `None` where there is no Helm.
+    pub async fn new(namespace: &str) -> Option<Self> {
+        if env::var_os("HELM").is_none() {
+            super::skipped(namespace, "HELM is not set");
+            return None;
+        }
+        let alone = ALONE.lock().await;
+        let cluster = ControlPlane::of_the_chart().await;
+        let api = cluster.api().await;
+        api.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace,
+            "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}))
+            .await
+            .created();
+        Some(Self { cluster, api, namespace: namespace.to_owned(), _alone: alone })
+    }
+
+    /// The ServiceAccount that pods of a namespace need, as a controller would make it.
+    pub async fn make_account(&self, namespace: &str) {
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": namespace}});
+        self.api.create(&account).await.created();
+    }
+
+    /// Runs Helm; panics where it fails.
+    #[track_caller]
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.try_helm(arguments);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert!(status.success(), "helm {arguments:?}: {}", text(stderr));
+        text(stdout)
+    }
+
+    /// Runs Helm.
+    pub fn try_helm(&self, arguments: &[&str]) -> Output {
+        let folder = self.cluster.processes.folder();
+        Command::new(env::var_os("HELM").unwrap())
+            .env_clear()
+            .env("HOME", folder)
+            .arg(format!("--kubeconfig={}", self.cluster.kubeconfig.display()))
+            .arg(format!("--namespace={}", self.namespace))
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// `helm install` or `upgrade` with these values. No node runs its pods, so nothing is waited for.
+    #[track_caller]
+    pub fn put(&self, action: &str, values: &str) {
+        let file = self.values(values);
+        self.helm(&[action, "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()]);
+    }
+
+    /// What Helm says of values that it refuses.
+    #[track_caller]
+    pub fn refused(&self, values: &str) -> String {
+        let file = self.values(values);
+        let arguments = ["install", "injector", CHART, "--no-hooks", "--dry-run=client", "--values"];
+        let output = self.try_helm(&[&arguments, [file.to_str().unwrap()].as_slice()].concat());
+        assert!(!output.status.success(), "accepted: {values}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn values(&self, values: &str) -> PathBuf {
+        let file = self.cluster.processes.folder().join(format!("{}.yaml", self.namespace));
+        fs::write(&file, values).unwrap();
+        file
+    }
+
+    /// An object of the chart, as it is stored.
+    pub async fn get(&self, version: &str, kind: &str, name: &str) -> Option<Value> {
+        let cluster_wide = kind.starts_with("Cluster") || kind.starts_with("Mutating");
+        let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}});
+        if !cluster_wide {
+            object["metadata"]["namespace"] = self.namespace.clone().into();
+        }
+        let reply = self.api.get(&object).await;
+        reply.status.is_success().then_some(reply.body)
+    }
+
+    /// The webhook configuration.
+    pub async fn webhook(&self) -> Value {
+        self.get("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", NAME).await.unwrap()
+    }
+
+    /// `helm uninstall`, and sees that nothing of it is left.
+    pub async fn uninstall(self) {
+        self.helm(&["uninstall", "injector"]);
+        for (version, kind, name) in [
+            ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", NAME),
+            ("rbac.authorization.k8s.io/v1", "ClusterRole", NAME),
+            ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", NAME),
+            ("rbac.authorization.k8s.io/v1", "Role", NAME),
+            ("rbac.authorization.k8s.io/v1", "RoleBinding", NAME),
+            ("v1", "Secret", "datadog-sidecar-injector-ca"),
+            ("v1", "ServiceAccount", NAME),
+            ("v1", "ConfigMap", NAME),
+            ("v1", "Service", NAME),
+            ("policy/v1", "PodDisruptionBudget", NAME),
+            ("apps/v1", "Deployment", NAME),
+        ] {
+            wait::until(&format!("the end of {kind} {name}"), async || {
+                self.get(version, kind, name).await.is_none().then_some(())
+            })
+            .await;
+        }
+    }
+}
