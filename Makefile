@@ -2,7 +2,7 @@
 .PHONY: help build image test e2e bench lint clean
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-IMAGE ?= ghcr.io/datadog-sidecar-injector/datadog-sidecar-injector:$(VERSION)
+IMAGE ?= datadog-sidecar-injector:$(VERSION)
 
 help: ## Lists these
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

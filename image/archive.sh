@@ -4,7 +4,7 @@
 #
 #   image/archive.sh BINARY ARCHIVE NAME [LABEL=VALUE]...
 #
-#   image/archive.sh "$(image/binary.sh)" injector.tar ghcr.io/datadog-sidecar-injector/datadog-sidecar-injector:0.1.0
+#   image/archive.sh "$(image/binary.sh)" injector.tar datadog-sidecar-injector:0.1.0
 set -euo pipefail
 
 [ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -89,7 +89,7 @@
   "injector": {
     "replicas": 2,
     "image": {
-      "registry": "ghcr.io/datadog-sidecar-injector",
+      "registry": "",
       "repository": "datadog-sidecar-injector",
       "tag": "",
       "digest": "",

@@ -55,7 +55,7 @@ pub(in crate::config) struct Injector {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 struct Image {
-    /// Its registry.
+    /// The registry you push it to, with a path where it has one. Where empty, nodes look for the image by its name alone.
     registry: String,
     /// Its name in that registry.
     repository: String,
@@ -207,7 +207,7 @@ impl Default for Injector {
 impl Default for Image {
     fn default() -> Self {
         Self {
-            registry: "ghcr.io/datadog-sidecar-injector".into(),
+            registry: String::new(),
             repository: "datadog-sidecar-injector".into(),
             tag: Scalar::default(),
             digest: String::new(),
