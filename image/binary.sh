@@ -15,7 +15,7 @@ target=x86_64-unknown-linux-musl
 command -v musl-gcc >/dev/null || { echo "image: musl-gcc is not installed (Debian: apt-get install musl-tools)" >&2; exit 1; }
 rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
 build=(cargo auditable build)
-if [ "$(cargo auditable --version 2>/dev/null)" != "cargo-auditable $CARGO_AUDITABLE_VERSION" ]; then
+if ! command -v cargo-auditable >/dev/null; then
     echo "image: cargo-auditable $CARGO_AUDITABLE_VERSION is not installed: the binary will not list its dependencies" >&2
     build=(cargo build)
 fi
