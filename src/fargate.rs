@@ -44,6 +44,18 @@ pub struct Need {
     pub memory: Quantity,
 }
 
+/// What a pod and its containers state: read once, added up in several ways.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What the pod states as a whole.
+    cpu: Option<Quantity>,
+    memory: Option<Quantity>,
+    /// How many of the parts are init containers.
+    steps: usize,
+    /// What a container asks for, and whether it runs on.
+    parts: Vec<(Need, bool)>,
+}
+
 /// How native sidecars count. AWS' documentation does not mention them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -89,47 +101,62 @@ impl fmt::Display for Size {
     }
 }
 
-impl Need {
-    /// What a pod asks for, with a sidecar or without.
-    pub fn of(spec: &Spec<'_>, added: Option<Added>, reading: Reading) -> Self {
+impl Asked {
+    /// Reads what a pod and its containers state.
+    pub fn read(spec: &Spec<'_>) -> Self {
         let whole = Stated::read(spec.resources);
+        let init = spec.init_containers().iter().map(|c| (c, c.is_native_sidecar()));
+        let containers = init.chain(spec.containers().iter().map(|c| (c, true)));
         Self {
-            cpu: whole.cpu().unwrap_or_else(|| together(spec, added, reading, |n| n.cpu)),
-            memory: whole.memory().unwrap_or_else(|| together(spec, added, reading, |n| n.memory)),
+            cpu: whole.cpu(),
+            memory: whole.memory(),
+            steps: spec.init_containers().len(),
+            parts: containers.map(|(container, runs_on)| (Need::of(container), runs_on)).collect(),
         }
     }
 
-    fn of_container(container: &Container<'_>) -> Self {
+    /// What the pod asks for, with a sidecar or without.
+    pub fn together(&self, added: Option<Added>, reading: Reading) -> Need {
+        Need {
+            cpu: self.cpu.unwrap_or_else(|| self.sum(added, reading, |n| n.cpu)),
+            memory: self.memory.unwrap_or_else(|| self.sum(added, reading, |n| n.memory)),
+        }
+    }
+
+    /// What each container asks for, init containers first.
+    pub fn each(&self) -> impl Iterator<Item = Need> {
+        self.parts.iter().map(|(need, _)| *need)
+    }
+
+    /// The largest init step, with what runs beside it, or all that runs on, whichever is more.
+    fn sum(&self, added: Option<Added>, reading: Reading, of: fn(&Need) -> Quantity) -> Quantity {
+        let own = added.map(|a| of(&a.need)).unwrap_or_default();
+        let native = added.is_some_and(|a| a.native);
+        let (mut running, mut largest_step) = (Quantity::default(), Quantity::default());
+        let mut start = |amount: Quantity, runs_on: bool| {
+            if runs_on && reading == Reading::LongRunning {
+                running = running + amount;
+            } else {
+                largest_step = largest_step.max(running + amount);
+            }
+        };
+        if native {
+            start(own, true);
+        }
+        let (init, containers) = self.parts.split_at(self.steps);
+        for (need, runs_on) in init {
+            start(of(need), *runs_on);
+        }
+        let containers = containers.iter().fold(running, |sum, (need, _)| sum + of(need));
+        largest_step.max(if native { containers } else { containers + own })
+    }
+}
+
+impl Need {
+    fn of(container: &Container<'_>) -> Self {
         let stated = Stated::read(container.resources);
         Self { cpu: stated.cpu().unwrap_or_default(), memory: stated.memory().unwrap_or_default() }
     }
-}
-
-/// Whether a container states what it needs.
-pub fn states_requests(container: &Container<'_>) -> bool {
-    Need::of_container(container) != Need::default()
-}
-
-/// The largest init step, with what runs beside it, or all that runs on, whichever is more.
-fn together(spec: &Spec<'_>, added: Option<Added>, reading: Reading, of: fn(&Need) -> Quantity) -> Quantity {
-    let own = added.map(|a| of(&a.need)).unwrap_or_default();
-    let native = added.is_some_and(|a| a.native);
-    let (mut running, mut largest_step) = (Quantity::default(), Quantity::default());
-    let mut start = |amount: Quantity, runs_on: bool| {
-        if runs_on && reading == Reading::LongRunning {
-            running = running + amount;
-        } else {
-            largest_step = largest_step.max(running + amount);
-        }
-    };
-    if native {
-        start(own, true);
-    }
-    for container in spec.init_containers() {
-        start(of(&Need::of_container(container)), container.is_native_sidecar());
-    }
-    let containers = spec.containers().iter().fold(running, |sum, c| sum + of(&Need::of_container(c)));
-    largest_step.max(if native { containers } else { containers + own })
 }
 
 /// Requests and limits of processors and memory, as far as they are stated.
@@ -227,7 +254,7 @@ mod tests {
 
     fn of(spec: &str, native: bool, reading: Reading) -> Need {
         let added = Added { need: need("200m", "256Mi"), native };
-        Need::of(&serde_json::from_str(spec).unwrap(), Some(added), reading)
+        Asked::read(&serde_json::from_str(spec).unwrap()).together(Some(added), reading)
     }
 
     #[test]

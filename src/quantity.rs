@@ -1,6 +1,7 @@
 //! Kubernetes quantities, such as `200m`, `256Mi` or `1e3`, compared and added exactly.
 
 use std::{
+    borrow::Cow,
     iter::Sum,
     ops::{Add, Sub},
     str::FromStr,
@@ -57,7 +58,10 @@ pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
         return Err(QuantityError::NoNumber);
     }
     let (twos, tens) = scale(suffix)?;
-    let digits = format!("{whole}{fraction}");
+    let digits = match fraction {
+        "" => Cow::Borrowed(whole),
+        _ => Cow::Owned([whole, fraction].concat()),
+    };
     let significant = digits.trim_start_matches('0');
     let shortest = significant.trim_end_matches('0');
     if shortest.is_empty() {

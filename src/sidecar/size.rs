@@ -3,7 +3,7 @@
 use super::{Obstacle, is_own, plan::Plan};
 use crate::{
     config::Resources,
-    fargate::{Added, Need, Reading, Size, states_requests},
+    fargate::{Added, Asked, Need, Reading, Size},
     pod::Spec,
     quantity,
 };
@@ -20,7 +20,8 @@ pub(super) fn compare(
         stated.and_then(|(_, amount)| quantity::parse(amount).ok()).unwrap_or_default()
     };
     let added = Added { need: Need { cpu: amount("cpu"), memory: amount("memory") }, native };
-    let size = |added, reading| Size::of(Need::of(spec, added, reading));
+    let asked = Asked::read(spec);
+    let size = |added, reading| Size::of(asked.together(added, reading));
 
     // A pod that is too large by itself is none of our business.
     let Some(before) = size(None, Reading::LongRunning) else { return Ok(()) };
@@ -33,15 +34,15 @@ pub(super) fn compare(
         plan.warnings.push(format!("Fargate size {before} becomes {after} with the sidecar"));
         plan.size = format!("{before} -> {after}");
     }
-    if let Some(otherwise) = size(Some(added), Reading::InitStep)
-        && native
+    if native
+        && let Some(otherwise) = size(Some(added), Reading::InitStep)
         && otherwise != after
     {
         plan.warnings
             .push(format!("Fargate size {otherwise} instead, if AWS counts native sidecars as init steps"));
     }
-    let users = || spec.all_containers().filter(|c| !is_own(&c.name));
-    if spec.resources.is_none() && !users().any(states_requests) {
+    let mut each = spec.all_containers().zip(asked.each());
+    if spec.resources.is_none() && each.all(|(c, need)| is_own(&c.name) || need == Need::default()) {
         plan.warnings.push(
             "no container of the pod states requests: the sidecar alone determines its Fargate size".into(),
         );
