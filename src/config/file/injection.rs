@@ -37,7 +37,7 @@ pub(in crate::config) struct Injection {
     /// The Secret of the Cluster Agent's token, in the pod's namespace.
     pub(in crate::config) cluster_agent_token_secret: SecretRef,
     /// What becomes of a pod whose namespace is known to lack the Secret of the API key: `skip` leaves it alone, `inject` adds
-    /// the sidecar, which then waits for the Secret.
+    /// the sidecar, which then waits for the Secret. Without effect in this version: nothing is known of Secrets yet.
     pub(in crate::config) on_missing_secret: OnMissingSecret,
     /// Which pods. The first that matches decides; without any, the pods labelled
     /// `agent.datadoghq.com/sidecar: fargate`.
