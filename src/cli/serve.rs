@@ -12,11 +12,13 @@ use crate::{
     metrics::Metrics,
     reload,
     rules::Setting,
+    seen::Seen,
     server::{self, Admission, Limits, Parts, Running, Timeouts},
     shutdown::{Signals, Tasks},
     telemetry,
 };
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use clap::Args;
 use std::{
     io::{IsTerminal, Write},
@@ -145,34 +147,22 @@ impl Serve {
         }
         let served = Arc::new(Served::new(metrics.clone()));
         let ca = certificates.start(&served, &metrics, &mut tasks)?;
-        let namespaces = Arc::new(cluster::namespaces::Known::default());
+        let seen = Arc::<ArcSwap<Seen>>::default();
         let client = connect().await?;
         let mut checks = Vec::new();
         if certificates.self_managed {
             checks.push(self_managed.start(client.clone(), own_namespace, &served, &metrics, &mut tasks)?);
         }
         if let Some(client) = client {
-            checks.extend(watch_cluster(
-                client,
-                kubernetes_version.is_some(),
-                &rules,
-                &namespaces,
-                &mut tasks,
-            ));
+            let version_given = kubernetes_version.is_some();
+            checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
+            let (rules, known) = (rules.clone(), cluster::secrets::Known::new(seen.clone(), metrics.clone()));
+            tasks.spawn("secrets", |stop| cluster::secrets::watch(client, rules, known, stop));
         }
 
         let (address, admin_address) = (bound.address()?, bound.admin_address()?);
-        let running = bound.run(
-            Parts {
-                reviewer: Admission,
-                rules,
-                namespaces: namespaces.labels.clone(),
-                certificates: served,
-                checks,
-                metrics,
-            },
-            tasks,
-        )?;
+        let running = bound
+            .run(Parts { reviewer: Admission, rules, seen, certificates: served, checks, metrics }, tasks)?;
         tracing::info!(%address, %admin_address, version = env!("CARGO_PKG_VERSION"), "Listening");
         if std::io::stderr().is_terminal() {
             greet(address, admin_address, ca.as_deref());
@@ -184,7 +174,9 @@ impl Serve {
 /// A client of the cluster, where there is one.
 async fn connect() -> anyhow::Result<Option<kube::Client>> {
     if !cluster::is_there() {
-        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
+        tracing::info!(
+            "There is no cluster to ask: labels of namespaces are unknown, but for their name, and so is which of them have Secrets"
+        );
         return Ok(None);
     }
     Ok(Some(cluster::connect().await.context("cannot use the cluster's configuration")?))
@@ -192,10 +184,10 @@ async fn connect() -> anyhow::Result<Option<kube::Client>> {
 
 /// Starts what is learnt from the API server. Returns what must be known to be ready.
 fn watch_cluster(
-    client: kube::Client,
+    client: &kube::Client,
     version_given: bool,
     rules: &Arc<Store>,
-    namespaces: &Arc<cluster::namespaces::Known>,
+    seen: &Arc<ArcSwap<Seen>>,
     tasks: &mut Tasks,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -213,9 +205,10 @@ fn watch_cluster(
             }
         }));
     }
-    let known = namespaces.clone();
+    let namespaces = Arc::new(cluster::namespaces::Known::new(seen.clone()));
+    let (client, known) = (client.clone(), namespaces.clone());
     tasks.spawn("namespaces", |stop| cluster::namespaces::watch(client, known, stop));
-    let (known, rules) = (namespaces.clone(), rules.clone());
+    let (known, rules) = (namespaces, rules.clone());
     checks.push(Check::new("namespaces", move || {
         if rules.load().rules.needs_namespace_labels() && !known.is_synced() {
             return Err("their labels, which a selector asks for, are not known yet".into());

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use datadog_sidecar_injector::{
     admission, config,
-    rules::{Namespaces, Rules, Setting},
+    rules::{Rules, Setting},
+    seen::Seen,
 };
 use injector_bench::{
     body::Size,
@@ -115,7 +116,7 @@ impl Case {
     fn decide(&self, body: &[u8]) -> Result<Vec<u8>> {
         match &self.rules {
             None => echo::review(body),
-            Some(rules) => Ok(admission::review(body, rules, &Namespaces::new())?.body),
+            Some(rules) => Ok(admission::review(body, rules, &Seen::default(), 0)?.body),
         }
     }
 
