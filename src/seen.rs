@@ -97,7 +97,7 @@ impl fmt::Display for Lack<'_> {
         if *only_key {
             write!(f, "Secret {namespace}/{name} lacks key {key}: add it")
         } else {
-            write!(f, "Secret {namespace}/{name} is missing: create it with key {key}")
+            write!(f, "no Secret {namespace}/{name}: create it with key {key}")
         }
     }
 }
@@ -137,7 +137,7 @@ mod tests {
     fn what_an_old_namespace_does_not_have_is_missing() {
         assert_eq!(
             lack(&seen(), 31, "bare", &key("datadog-secret", "api-key")).unwrap(),
-            "Secret bare/datadog-secret is missing: create it with key api-key"
+            "no Secret bare/datadog-secret: create it with key api-key"
         );
         assert_eq!(
             lack(&seen(), 31, "shop", &key("datadog-secret", "token")).unwrap(),

@@ -19,7 +19,7 @@ use crate::{
 };
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use clap::Args;
+use clap::{ArgAction, Args};
 use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
@@ -45,6 +45,10 @@ pub(super) struct Serve {
     /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
     kubernetes_version: Option<u32>,
+
+    /// Whether to watch, in all namespaces, the Secrets that sidecars refer to: without, none counts as missing.
+    #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    watch_secrets: bool,
 
     /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog")]
@@ -105,6 +109,7 @@ impl Serve {
         let Self {
             config,
             kubernetes_version,
+            watch_secrets,
             own_namespace,
             drain_delay,
             bind,
@@ -156,8 +161,11 @@ impl Serve {
         if let Some(client) = client {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
-            let (rules, known) = (rules.clone(), cluster::secrets::Known::new(seen.clone(), metrics.clone()));
-            tasks.spawn("secrets", |stop| cluster::secrets::watch(client, rules, known, stop));
+            if *watch_secrets {
+                let known = cluster::secrets::Known::new(seen.clone(), metrics.clone());
+                let rules = rules.clone();
+                tasks.spawn("secrets", |stop| cluster::secrets::watch(client, rules, known, stop));
+            }
         }
 
         let (address, admin_address) = (bound.address()?, bound.admin_address()?);

@@ -12,6 +12,7 @@ mod limits;
 mod pods;
 mod reached;
 mod restricted;
+mod secrets;
 mod selection;
 mod with_others;
 mod workloads;
