@@ -34,7 +34,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: secrets-
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: secrets-taken}]
 ";
 
-fn secret(data: Value) -> Value {
+fn secret(data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "datadog-secret"}, "stringData": data})
 }
 
@@ -66,8 +66,8 @@ async fn a_pod_without_its_secret_is_left_alone_until_it_is_there() {
     for namespace in [none, no_key, no_token] {
         scene.make_bare_namespace(namespace, json!({SCENE: "secrets"})).await;
     }
-    scene.api.create(&in_namespace(secret(json!({"token": TOKEN})), no_key)).await.created();
-    scene.api.create(&in_namespace(secret(json!({"api-key": API_KEY})), no_token)).await.created();
+    scene.api.create(&in_namespace(secret(&json!({"token": TOKEN})), no_key)).await.created();
+    scene.api.create(&in_namespace(secret(&json!({"api-key": API_KEY})), no_token)).await.created();
 
     // In a young namespace the Secret may be on its way.
     let (pod, warnings) = made(&scene, none).await;
@@ -107,12 +107,12 @@ async fn a_pod_without_its_secret_is_left_alone_until_it_is_there() {
 
     // What is made is known at once, and what is deleted as well.
     let began = Instant::now();
-    let whole = in_namespace(secret(json!({"api-key": API_KEY, "token": TOKEN})), none);
+    let whole = in_namespace(secret(&json!({"api-key": API_KEY, "token": TOKEN})), none);
     scene.api.create(&whole).await.created();
     let (pod, _) = until(&scene, none, true).await;
     assert_eq!(cluster_agent(&pod), Some("true"));
     for namespace in [no_key, no_token] {
-        let named = in_namespace(secret(Value::Null), namespace);
+        let named = in_namespace(secret(&Value::Null), namespace);
         let added = json!({"stringData": {"api-key": API_KEY, "token": TOKEN}});
         scene.api.merge(&named, "", &added).await.created();
         wait::until("a pod with the Cluster Agent", async || {
