@@ -9,6 +9,7 @@ mod corpus;
 mod ending;
 mod harness;
 mod limits;
+mod pairwise;
 mod pods;
 mod reached;
 mod restricted;
