@@ -34,9 +34,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How many Secrets come in one answer.
-const PAGE: u32 = 500;
-
 /// How many changes that came in together are published together.
 const TOGETHER: usize = 256;
 
@@ -131,28 +128,20 @@ impl<'a> Watch<'a> {
     /// Lists and watches until something fails.
     async fn follow(&mut self) -> Result<Infallible, Error> {
         loop {
-            let (mut holders, mut version) = self.list().await?;
+            let List { mut holders, mut version } = self.list().await?;
             while let Some(reached) = self.watch(&mut holders, version).await? {
                 version = reached;
             }
         }
     }
 
-    /// All Secrets of the name, and the version of that state.
-    async fn list(&self) -> Result<(Holders, String), Error> {
-        let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() }.fields(&self.selector());
-        let mut holders = Holders::new();
-        loop {
-            let request = requests().list(&params).map_err(kube::Error::BuildRequest)?;
-            let text =
-                timeout(PATIENCE, self.client.request_text(request)).await.map_err(|_| Error::Late)??;
-            let list = List::read(&text)?;
-            holders.extend(list.holders);
-            match list.rest {
-                None => return Ok((holders, list.version)),
-                rest => params.continue_token = rest,
-            }
-        }
+    /// All Secrets of the name, and the version of that state: as the API server has them in memory, since in its store it would
+    /// have to look at every Secret there is. If that is old, the watch makes up for it.
+    async fn list(&self) -> Result<List, Error> {
+        let params = ListParams::default().match_any().fields(&self.selector());
+        let request = requests().list(&params).map_err(kube::Error::BuildRequest)?;
+        let text = timeout(PATIENCE, self.client.request_text(request)).await.map_err(|_| Error::Late)??;
+        List::read(&text)
     }
 
     /// Follows changes from a version on. Returns the version reached when the watch is over; `None` where its changes are no

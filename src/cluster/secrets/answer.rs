@@ -11,13 +11,11 @@ use serde::{
 use serde_json::value::RawValue;
 use std::{fmt, sync::Arc};
 
-/// A page of a list.
+/// A list.
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) holders: Holders,
     pub(super) version: String,
-    /// What to ask for the next page with.
-    pub(super) rest: Option<String>,
 }
 
 /// A line of a watch.
@@ -34,16 +32,15 @@ pub(super) enum Change {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    metadata: PageMeta,
+struct Items {
+    metadata: ItemsMeta,
     items: Option<Vec<Named>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PageMeta {
+struct ItemsMeta {
     resource_version: String,
-    r#continue: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -78,15 +75,14 @@ struct Status {
 }
 
 impl List {
-    /// Reads a page.
+    /// Reads a list.
     pub(super) fn read(text: &str) -> Result<Self, Error> {
-        let page: Page = read(text)?;
-        let rest = page.metadata.r#continue.filter(|rest| !rest.is_empty());
-        let holders = page.items.unwrap_or_default().into_iter().map(|secret| {
+        let Items { metadata, items } = read(text)?;
+        let holders = items.unwrap_or_default().into_iter().map(|secret| {
             let (namespace, keys, _) = secret.parts();
             (namespace, keys)
         });
-        Ok(Self { holders: holders.collect(), version: page.metadata.resource_version, rest })
+        Ok(Self { holders: holders.collect(), version: metadata.resource_version })
     }
 }
 
@@ -170,19 +166,16 @@ mod tests {
     #[test]
     fn of_a_list_names_and_keys_are_kept() {
         let items = [secret(&json!({"api-key": VALUE, "token": ""})), secret(&Value::Null)];
-        let mut page = json!({"kind": "SecretList", "metadata": {"resourceVersion": "9"}, "items": items});
-        page["items"][1]["metadata"]["namespace"] = "empty".into();
-        let list = List::read(&page.to_string()).unwrap();
+        let mut answer = json!({"kind": "SecretList", "metadata": {"resourceVersion": "9"}, "items": items});
+        answer["items"][1]["metadata"]["namespace"] = "empty".into();
+        let list = List::read(&answer.to_string()).unwrap();
         let keys: Keys = ["api-key".into(), "token".into()].into();
         assert_eq!(list.holders, [("shop".into(), keys), ("empty".into(), [].into())].into());
-        assert_eq!((list.version.as_str(), &list.rest), ("9", &None));
+        assert_eq!(list.version, "9");
         assert!(!format!("{list:?}").contains(VALUE));
 
-        page["metadata"]["continue"] = "more".into();
-        page["items"] = Value::Null;
-        assert_eq!(List::read(&page.to_string()).unwrap().rest.unwrap(), "more");
-        page["metadata"]["continue"] = "".into();
-        assert_eq!(List::read(&page.to_string()).unwrap().rest, None);
+        answer["items"] = Value::Null;
+        assert!(List::read(&answer.to_string()).unwrap().holders.is_empty());
     }
 
     #[test]
