@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use datadog_sidecar_injector::{
     admission, config,
-    rules::{Namespaces, Rules, Setting},
+    rules::{Rules, Setting},
+    seen::{Secrets, Seen},
 };
 use injector_bench::{
     body::Size,
@@ -62,6 +63,8 @@ struct Arguments {
 struct Case {
     name: String,
     rules: Option<Rules>,
+    /// As in a cluster where every namespace has its Secrets.
+    seen: Seen,
 }
 
 fn main() -> Result<()> {
@@ -124,13 +127,19 @@ impl Case {
             let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
             Ok(Rules::compile(config, setting))
         };
-        Ok(Self { name: (*name).to_owned(), rules: yaml.map(rules).transpose()? })
+        let rules = yaml.map(rules).transpose()?;
+        let mut secrets = Secrets::default();
+        for name in rules.iter().flat_map(Rules::secrets) {
+            secrets.insert(name, [("shop-prod".into(), ["api-key".into(), "token".into()].into())].into());
+        }
+        let seen = Seen { secrets: secrets.into(), ..Seen::default() };
+        Ok(Self { name: (*name).to_owned(), rules, seen })
     }
 
     fn decide(&self, body: &[u8]) -> Result<Vec<u8>> {
         match &self.rules {
             None => echo::review(body),
-            Some(rules) => Ok(admission::review(body, rules, &Namespaces::new())?.body),
+            Some(rules) => Ok(admission::review(body, rules, &self.seen, 0)?.body),
         }
     }
 
