@@ -125,20 +125,17 @@ pub(crate) fn inject(
     let security = security::follow(&template.security, spec);
 
     if let Some(cws) = &template.cws {
-        if !spec.init_containers().iter().any(|c| c.name == cws::STEP) {
+        if lacks_step(spec, cws::STEP)? {
             plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
         }
         cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
     }
     if template.read_only_root {
-        let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
-        let kept = named(spec.init_containers());
-        if named(spec.containers()) || kept && ending.native {
-            return Err(Obstacle::Conflict(format!("the pod has a container {COPY_STEP} of its own")));
-        }
-        // A template copied from an injected pod brings the step along.
-        if !kept {
+        if lacks_step(spec, COPY_STEP)? {
             plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &resources, &security));
+        } else if ending.native {
+            // It would come after the sidecar, which needs what it copies.
+            return Err(named_as(COPY_STEP));
         }
     }
     let sidecar = container::sidecar(
@@ -161,6 +158,16 @@ pub(crate) fn inject(
     }
     plan.annotations.push((STATUS, Cow::Borrowed(&template.status)));
     Ok(plan.finish(pod))
+}
+
+/// Whether an init step of ours is to be added: a template copied from an injected pod brings it along.
+fn lacks_step(spec: &Spec<'_>, name: &str) -> Result<bool, Obstacle> {
+    let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == name);
+    if named(spec.containers()) { Err(named_as(name)) } else { Ok(!named(spec.init_containers())) }
+}
+
+fn named_as(name: &str) -> Obstacle {
+    Obstacle::Conflict(format!("the pod has a container {name} of its own"))
 }
 
 /// Marks the pod of a probe, and changes nothing else.

@@ -3,7 +3,7 @@
 use crate::laws;
 use datadog_sidecar_injector::{
     patch::{Edits, Patch, Shape, Step},
-    select::Outcome,
+    select::{Outcome, SkipReason},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -95,7 +95,10 @@ fn volume() -> BoxedStrategy<Value> {
 fn container() -> BoxedStrategy<Value> {
     let mount = object(vec![
         ("name", words(&VOLUMES)),
-        ("mountPath", words(&["/var/run/datadog", "/var/run/datadog/", "/data", "/tmp"])),
+        (
+            "mountPath",
+            words(&["/var/run/datadog", "/var/run/datadog/", "/data", "/tmp", "/cws-instrumentation-volume"]),
+        ),
         ("subPath", words(&["a"])),
         ("readOnly", flag()),
     ]);
@@ -124,11 +127,22 @@ fn container() -> BoxedStrategy<Value> {
             ]),
         ),
         ("protocol", words(&["TCP", "UDP"])),
+        ("name", words(&["http", "traceport"])),
     ]);
     object(vec![
         ("command", one_of(&[json!(["/app"]), json!([]), json!(["sh", "-c", "exec app"])])),
         ("ports", vec(port, 0..3).prop_map(Value::from).boxed()),
-        ("name", words(&["app", "web", "worker", "istio-proxy", "init-copy-agent-config"])),
+        (
+            "name",
+            words(&[
+                "app",
+                "web",
+                "worker",
+                "istio-proxy",
+                "init-copy-agent-config",
+                "cws-instrumentation-init",
+            ]),
+        ),
         ("image", words(&["redis:7", "host:5000/datadog/agent-helper", ""])),
         ("env", list(variable, "name", 5)),
         ("volumeMounts", list(mount, "mountPath", 4)),
@@ -352,6 +366,18 @@ fn pointer(path: &[Step<'_>]) -> String {
             Step::End => "/-".to_owned(),
         })
         .collect()
+}
+
+#[test]
+fn a_pod_that_states_every_port_is_decided_in_no_time() {
+    let ports: Vec<Value> = (1..=u16::MAX).map(|port| json!({"containerPort": port})).collect();
+    let pod = json!({"spec": {"containers": [{"name": "app", "ports": ports}]}});
+    for (name, rules) in laws::configurations() {
+        let start = std::time::Instant::now();
+        let (decision, _) = laws::hold(&rules, &pod);
+        assert_eq!(decision.outcome, Outcome::Skipped(SkipReason::Conflict), "{name}");
+        assert!(start.elapsed().as_secs() < 5, "{name}: {:?}", start.elapsed());
+    }
 }
 
 #[test]
