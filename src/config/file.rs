@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
-/// not known here are ignored, except inside `agentSidecarInjection` and in variables, where they are errors.
+/// not known here are ignored, except inside `agentSidecarInjection` and `injector` and in variables, where they are errors.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct File {

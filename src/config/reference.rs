@@ -23,7 +23,7 @@ The shape is that of Datadog's own chart, and one file may serve both. It is use
 configuration that `serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
-* A key that is not listed here is ignored, except inside `agentSidecarInjection` and in variables, where it is an error.
+* A key that is not listed here is ignored, except inside `agentSidecarInjection` and `injector` and in variables, where it is an error.
 * What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.
 * Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
 * `config schema` prints the JSON Schema, for editors.

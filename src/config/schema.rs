@@ -19,7 +19,7 @@ pub(super) fn derived() -> &'static Value {
 }
 
 /// The JSON Schema (draft 7) of a configuration file, for editors and for charts. Every key may be `null`, which means the
-/// default; unknown keys are refused only inside `agentSidecarInjection`.
+/// default; unknown keys are refused only inside `agentSidecarInjection` and `injector`.
 pub fn schema() -> Value {
     let mut schema = DERIVED.clone();
     publish(&mut schema);

@@ -225,6 +225,7 @@ async fn wrong_values_are_refused_with_their_place() {
     for (values, told) in [
         ("injector: {replicas: two}".to_owned(), "/injector/replicas"),
         ("injector: {replicas: 0}".to_owned(), "/injector/replicas"),
+        ("injector: {replica: 3}".to_owned(), "'replica' not allowed"),
         ("injector: {certificates: {mode: none}}".to_owned(), "'selfManaged', 'certManager', 'files'"),
         ("injector: {certificates: {mode: files}}".to_owned(), "injector.certificates.files.secretName"),
         ("injector: {drainDelay: 1h}".to_owned(), "/injector/drainDelay"),
