@@ -28,6 +28,7 @@ mod volumes;
 mod words;
 
 pub use load::{load, load_bytes};
+pub(crate) use names::dns_label as namespace;
 pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use reload::{Change, Watched};

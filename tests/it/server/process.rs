@@ -99,6 +99,7 @@ async fn arguments_that_make_no_sense_are_told_in_words() {
             "three times as long",
         ),
         (&["--self-signed", directory, "--kubernetes-version", "latest"], "1.33"),
+        (&["--self-signed", directory, "--own-namespace", ""], "--own-namespace"),
         (&["--self-signed", directory, "--drain-delay", "soon"], "10s"),
         (&["--self-signed", directory, "--bind", "nowhere"], "--bind"),
         (&["--self-signed", directory, "--log-level", "kube=chatty"], "chatty"),
