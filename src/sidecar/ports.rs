@@ -52,7 +52,7 @@ pub(super) fn choose(
     let mut chosen = Chosen::default();
     // A pod may state tens of thousands of ports: they are looked at once, and only where it matters.
     let occupied = LazyCell::new(|| {
-        let ports = users(spec).flat_map(|c| c.ports());
+        let ports = users(spec).flat_map(Container::ports);
         ports.filter(|p| p.protocol() == Protocol::Tcp).map(|p| p.container_port.0).collect::<HashSet<_>>()
     });
     let mut free = (MOVED..=u16::MAX).filter(|port| !occupied.contains(port));
