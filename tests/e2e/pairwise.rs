@@ -15,9 +15,9 @@ const FEATURES: [&[Level]; 16] = [
         (&[("/mode", "native"), ("/waitForAgent", "true")], &["startupProbe"]),
     ],
     &[(&[], &["DD_APM_RECEIVER_SOCKET"]), (&[("/sockets/enabled", "false")], &[])],
-    &[(&[], &[]), (&[("/ports/dogstatsd", "true")], &["dogstatsdport"])],
-    &[(&[], &[]), (&[("/ports/apm", "true")], &["traceport"])],
-    &[(&[], &[]), (&[("/ports/otlp", "true")], &["otlpgrpcport"])],
+    &[(&[], &[]), (&[("/ports/dogstatsd", "true")], &["\"containerPort\":8125"])],
+    &[(&[], &[]), (&[("/ports/apm", "true")], &["\"containerPort\":8126"])],
+    &[(&[], &[]), (&[("/ports/otlp", "true")], &["\"containerPort\":4317"])],
     &[
         (&[], &[]),
         (&[("/logs/enabled", "true")], &["DD_LOGS_ENABLED"]),
