@@ -13,7 +13,8 @@ pub(super) use datadog::{Apm, Datadog, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
 pub(super) use injector::Injector;
 pub(super) use kubernetes::{
-    EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext, Volume, VolumeMount,
+    EnvVar, EnvVarSource, LabelSelector, MatchExpression, ProcMount, Resources, SecurityContext, Volume,
+    VolumeMount,
 };
 pub(super) use profile::{Check, Cws, ImageParts, Profile};
 

@@ -495,7 +495,14 @@ fn security_contexts() {
         ),
         (
             "profiles:\n  - securityContext: {runAsUser: -1}",
-            &["2:34: profiles[0].securityContext.runAsUser: must be at least 0, not -1"],
+            &["2:34: profiles[0].securityContext.runAsUser: must be from 0 to 2147483647, not -1"],
+        ),
+        (
+            "profiles:\n  - securityContext: {runAsGroup: 2147483648, procMount: Unmasked}",
+            &[
+                "2:35: profiles[0].securityContext.runAsGroup: must be from 0 to 2147483647, not 2147483648",
+                "2:58: profiles[0].securityContext.procMount: must not be Unmasked: EKS Fargate has no user namespaces, which it needs",
+            ],
         ),
         (
             "profiles:\n  - securityContext: {runAsNonRoot: true, runAsUser: 0}",
