@@ -202,7 +202,7 @@ fn refused(
 
 fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
     let label = metadata.labels.as_ref().and_then(|l| l.get("admission.datadoghq.com/enabled"));
-    let annotation = metadata.annotations.as_ref().and_then(|a| a.get("agent.datadoghq.com/sidecar.inject"));
+    let annotation = metadata.annotations.as_ref().and_then(|a| a.get(sidecar::OPT_OUT));
     if label == Some("false") {
         return Some("label admission.datadoghq.com/enabled is false");
     }

@@ -325,6 +325,11 @@ impl Annotations<'_> {
         self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
     }
 
+    /// The names of those that are read.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| &**key)
+    }
+
     fn is_read(key: &str) -> bool {
         key.starts_with(Self::OURS)
             || key.starts_with(Self::AUTODISCOVERY)

@@ -48,7 +48,7 @@ fn every_warning_and_conflict_of_a_golden_case_is_explained() {
 #[test]
 fn every_annotation_that_is_read_is_listed() {
     let text = document("docs/configuration.md");
-    let sources = ["src/decide.rs", "src/sidecar/overrides.rs"].map(document).concat();
+    let sources = ["src/sidecar/record.rs", "src/sidecar/overrides.rs"].map(document).concat();
     let read: BTreeSet<&str> =
         sources.split('"').filter(|word| word.starts_with("agent.datadoghq.com/sidecar.")).collect();
     assert!(read.len() >= 8, "{read:?}");
