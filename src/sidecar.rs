@@ -35,6 +35,7 @@ use crate::{
     pod::{Container, Pod, Spec},
     rules::Rules,
 };
+use datadog_volumes::Going;
 use plan::Plan;
 use std::borrow::Cow;
 use warnings::Warnings;
@@ -87,12 +88,13 @@ pub(crate) fn inject(
     let mut shares_processes = spec.share_process_namespace == Some(true);
     let mut socket_mount = None;
     if fargate {
-        datadog_volumes::remove(spec, &mut plan);
+        let going = Going::of(spec);
+        datadog_volumes::remove(&going, spec, &mut plan);
         if template.share_processes {
             shares_processes = plan.share_process_namespace(spec);
         }
         if template.sockets {
-            socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+            socket_mount = Some(sockets::add(metadata, &going, spec, &mut plan)?);
         }
         tags::add(metadata, spec, &mut plan);
     }
@@ -181,8 +183,9 @@ pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition 
 pub(crate) fn complete(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
     let mut plan = Plan::new(spec, Warnings::default());
     if rules.config.provider == Provider::Fargate {
-        datadog_volumes::remove(spec, &mut plan);
-        sockets::complete(spec, &mut plan);
+        let going = Going::of(spec);
+        datadog_volumes::remove(&going, spec, &mut plan);
+        sockets::complete(&going, spec, &mut plan);
         tags::add(pod.metadata(), spec, &mut plan);
     }
     plan.finish(pod)

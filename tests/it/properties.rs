@@ -2,8 +2,9 @@
 
 use crate::laws;
 use datadog_sidecar_injector::{
+    decide::decide,
     patch::{Edits, Patch, Shape, Step},
-    select::{Outcome, SkipReason},
+    select::{Outcome, SkipReason, Subject},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -366,6 +367,32 @@ fn pointer(path: &[Step<'_>]) -> String {
             Step::End => "/-".to_owned(),
         })
         .collect()
+}
+
+/// Whoever may create pods may make them so large: no other review is answered meanwhile.
+#[test]
+fn a_hostile_pod_is_decided_in_no_time() {
+    let many = |element: &dyn Fn(usize) -> Value| (0..20_000).map(element).collect::<Vec<_>>();
+    let volumes = many(&|_| json!({"name": "datadog", "emptyDir": {}}));
+    let mounts = many(&|_| json!({"name": "datadog", "mountPath": "/var/run/datadog"}));
+    let amounts: Map<String, Value> = (0..20_000).map(|i| (format!("example.com/{i}"), json!("1"))).collect();
+    let containers = many(&|i| json!({"name": i.to_string(), "resources": {"requests": {"cpu": "1m"}}}));
+    let annotations: Map<String, Value> =
+        (0..20_000).map(|i| (format!("agent.datadoghq.com/sidecar.{i}"), json!("1"))).collect();
+    for pod in [
+        json!({"spec": {"volumes": volumes, "containers": [{"name": "app", "volumeMounts": mounts}]}}),
+        json!({"spec": {"resources": {"requests": amounts}, "containers": containers}}),
+        json!({"metadata": {"annotations": annotations}, "spec": {"containers": containers}}),
+    ] {
+        for (name, rules) in laws::configurations() {
+            let text = pod.to_string();
+            let subject = Subject { namespace: "shop", namespace_labels: None, moment: None };
+            let start = std::time::Instant::now();
+            let decision = decide(text.as_bytes(), subject, &rules).unwrap();
+            assert_ne!(decision.reason(), Some(SkipReason::InternalError), "{name}: {}", decision.detail);
+            assert!(start.elapsed().as_secs() < 5, "{name}: {:?}", start.elapsed());
+        }
+    }
 }
 
 #[test]
