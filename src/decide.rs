@@ -307,11 +307,11 @@ mod tests {
         for (pod, told) in [
             (
                 r#"{"spec":{"containers":[{"env":{"a":1}}]}}"#,
-                "a list of variables was expected at line 1 column 33",
+                "a list of variables was expected at line 1 column 30",
             ),
             (
                 r#"{"spec":{"containers":[{"env":["s3cret, expected s3cret"]}]}}"#,
-                "a mapping was expected at line 1 column 57",
+                "a mapping was expected at line 1 column 56",
             ),
             (r#"{"spec":{"hostPID":"s3cret"}}"#, "a boolean was expected at line 1 column 27"),
             (

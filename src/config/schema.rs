@@ -125,8 +125,10 @@ mod tests {
                 refusing.push(path.to_owned());
             }
         });
-        let promised =
-            |path: &String| path.contains("/agentSidecarInjection") || path.starts_with("/datadog/env");
+        let promised = |path: &String| {
+            let whole = ["/datadog/env", "/injector"].iter().any(|own| path.starts_with(own));
+            whole || path.contains("/agentSidecarInjection")
+        };
         assert!(refusing.len() > 10 && refusing.iter().all(promised), "{refusing:?}");
     }
 
