@@ -25,7 +25,7 @@ archive "$folder/pause" "$registry/pause:1"
 # Whoever may, may write everywhere: what is not writable in a pod is so by the pod.
 root=$folder/root
 rm -rf "$root"
-mkdir -p "$root"/{bin,tmp,run,etc/datadog-agent/conf.d,opt/datadog-agent/run,var/log/datadog,var/run}
+mkdir -p "$root"/{bin,tmp,run,etc/datadog-agent,opt/datadog-agent/run,var/log/datadog,var/run}
 install "$folder/pause" "$root/entrypoint"
 ln -s entrypoint "$root/cws-instrumentation"
 install "$(command -v busybox)" "$root/bin/busybox"

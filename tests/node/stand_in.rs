@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().skip(1).map(String::as_str).collect();
     signal(SIGTERM, end as extern "C" fn(i32) as usize);
     match (Path::new(&arguments[0]).file_name().and_then(OsStr::to_str), words.as_slice()) {
-        (Some("pause"), _) => pause(),
+        (Some("pause"), _) | (_, ["wait"]) => pause(),
         (Some("cws-instrumentation"), ["setup", "--cws-volume-mount", volume]) => set_up(volume),
         (Some("cws-instrumentation"), ["trace", "--", command @ ..]) => trace(command),
         (_, ["health"]) => code(TcpStream::connect(("127.0.0.1", port("DD_CMD_PORT", 5001))).is_ok()),
