@@ -34,8 +34,7 @@ missing() {
     command -v sysctl >/dev/null || lacking+=(procps)
     command -v openssl >/dev/null || lacking+=(openssl)
     command -v curl >/dev/null || lacking+=(curl)
-    command -v busybox >/dev/null && busybox --list | grep -qx sh && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
-        lacking+=(busybox-static)
+    busybox sh -c : 2>/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 || lacking+=(busybox-static)
     command -v musl-gcc >/dev/null || lacking+=(musl-tools)
     echo "${lacking[*]}"
 }

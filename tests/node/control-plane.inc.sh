@@ -65,9 +65,11 @@ rules:
   - {level: Metadata, verbs: [create, update, patch, delete], userGroups: ["system:serviceaccounts"]}
   - {level: None}
 END
+    # With the router of aggregators a webhook is called at the address of a pod of its Service, as on EKS.
     start kube-apiserver --etcd-servers="http://$address:2379" --bind-address="$address" --advertise-address="$address" \
         --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
         --service-cluster-ip-range="$services" \
+        --enable-aggregator-routing=true \
         --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
         --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$pki/accounts.pub" \
         --service-account-signing-key-file="$pki/accounts.key" \

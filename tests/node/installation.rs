@@ -39,6 +39,7 @@ const FLAGS: [&str; 6] = [
 async fn the_next_pod_after_helm_install_runs_with_its_agent() {
     let cluster = Cluster::alone().await;
     cluster.uninstall().await;
+    cluster.without_replicas().await;
     let space = cluster.space("fresh").await;
     let said = helm::put("install", DATADOG, &FLAGS).await;
     assert!(said.success, "{}\n{}", said.text, cluster.state().await);
@@ -94,7 +95,7 @@ async fn assert_nothing_left(cluster: &Cluster) {
         let found = cluster.get(version, kind, name).await;
         assert_eq!(found.status, 404, "{kind} {name}: {:#}", found.body);
     }
-    wait::until("the end of the replicas", async || cluster.replicas().await.is_empty().then_some(())).await;
+    cluster.without_replicas().await;
     // One that was late to see the end has made nothing anew.
     assert_eq!(cluster.get("v1", "Secret", ca).await.status, 404);
 }
@@ -115,7 +116,7 @@ async fn uninstall_leaves_nothing_also_with_the_injector_dead_and_install_works_
     assert_eq!(pods::sidecars(&space.gated().await.pod), 1);
 
     cluster.patch(&json!({"spec": {"replicas": 0}})).await;
-    wait::until("the end of the replicas", async || cluster.replicas().await.is_empty().then_some(())).await;
+    cluster.without_replicas().await;
     cluster.uninstall().await;
     assert_nothing_left(&cluster).await;
     assert_eq!(pods::sidecars(&space.gated().await.pod), 0);

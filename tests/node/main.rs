@@ -2,12 +2,9 @@
 //! through its Service, and injected pods run, with `stand_in.rs` for the agent: `make e2e`.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod cws;
-mod ending;
+mod agents;
 mod flood;
 mod harness;
 mod installation;
-mod ordering;
 mod outage;
-mod read_only_root;
 mod rollouts;

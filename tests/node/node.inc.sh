@@ -111,7 +111,7 @@ END
     wait_for kubelet ready
 }
 
-ready() { api "/api/v1/nodes/$name" | tr -d ' \n' | grep -q '"type":"Ready","status":"True"'; }
+ready() { api "/api/v1/nodes/$name" | tr -d ' \n' | grep '"type":"Ready","status":"True"'; }
 
 stop_node() {
     local task process link
@@ -123,7 +123,7 @@ stop_node() {
     stop containerd
     # The keepers of containers outlive containerd; ours are those with our socket.
     for process in /proc/[0-9]*; do
-        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q "^[^ ]*containerd-shim.* -address $state/containerd.sock "; then
+        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep "^[^ ]*containerd-shim.* -address $state/containerd.sock " >/dev/null; then
             kill "${process#/proc/}" 2>/dev/null || true
         fi
     done

@@ -1,6 +1,6 @@
 //! No replica at all.
 
-use crate::harness::{Cluster, helm, pods, wait};
+use crate::harness::{Cluster, helm, pods};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn without_replicas_pods_are_made_as_they_are() {
     others_are_untouched(&cluster).await;
 
     cluster.patch(&json!({"spec": {"replicas": 0}})).await;
-    wait::until("the end of the replicas", async || cluster.replicas().await.is_empty().then_some(())).await;
+    cluster.without_replicas().await;
     for _ in 0..10 {
         let gated = space.gated().await;
         assert_eq!(pods::sidecars(&gated.pod), 0);

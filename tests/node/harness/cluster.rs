@@ -69,14 +69,21 @@ impl Cluster {
         if !helm::run(&["status", "injector"]).await.text.contains("STATUS: deployed") {
             self.uninstall().await;
         }
-        let said = helm::put("upgrade", values, &["--install", "--reset-values"]).await;
+        // A test may have written what is Helm's.
+        let said = helm::put("upgrade", values, &["--install", "--reset-values", "--force-conflicts"]).await;
         assert!(said.success, "{}\n{}", said.text, self.state().await);
+        self.settled().await;
     }
 
     /// Sees that there is none.
     pub async fn uninstall(&self) {
         let said = helm::run(&["uninstall", "injector", "--ignore-not-found", "--wait"]).await;
         assert!(said.success, "{}", said.text);
+    }
+
+    /// Waits until the last replica has drained.
+    pub async fn without_replicas(&self) {
+        wait::until("the end of the replicas", async || self.replicas().await.is_empty().then_some(())).await;
     }
 
     /// A namespace whose pods find what the agent needs.
