@@ -2,7 +2,10 @@
 
 use crate::harness::{Cluster, Space, helm, pods, space::Gated, wait};
 use serde_json::json;
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::task::JoinSet;
 
 /// Fifty pods a second.
@@ -28,7 +31,7 @@ async fn while_pods_are_made(space: &Space, work: impl Future<Output = ()>) -> V
 fn assert_all_injected(made: &[Gated], during: &str) {
     let bare = made.iter().filter(|gated| pods::sidecars(&gated.pod) == 0).count();
     let slowest = made.iter().map(|gated| gated.took).max().unwrap();
-    println!("{during}: {} pods, {bare} without sidecar, slowest {slowest:?}", made.len());
+    assert!(made.len() > 100, "{during}: {} pods", made.len());
     assert_eq!(bare, 0, "{during}: of {} pods; slowest {slowest:?}", made.len());
 }
 
@@ -41,7 +44,8 @@ async fn a_rollout_and_a_lost_replica_cost_no_pod_its_sidecar() {
     cluster.settled().await;
 
     let restart = async {
-        let stamp = json!({"kubectl.kubernetes.io/restartedAt": "now"});
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+        let stamp = json!({"kubectl.kubernetes.io/restartedAt": now});
         cluster.patch(&json!({"spec": {"template": {"metadata": {"annotations": stamp}}}})).await;
         cluster.settled().await;
     };
@@ -63,7 +67,9 @@ async fn a_rollout_and_a_lost_replica_cost_no_pod_its_sidecar() {
         .await;
         cluster.settled().await;
     };
-    let made = while_pods_are_made(&space, loss).await;
+    // Longer than the node leaves it to end.
+    let meanwhile = async { _ = tokio::join!(loss, tokio::time::sleep(Duration::from_secs(5))) };
+    let made = while_pods_are_made(&space, meanwhile).await;
     assert_all_injected(&made, "a lost replica");
     space.end().await;
 }
@@ -78,8 +84,8 @@ async fn after_helm_upgrade_the_next_pod_has_the_new_profile() {
             "clusterAgent: {{admissionController: {{agentSidecarInjection: {{profiles: [{{env: [{{name: DD_ROUND, value: {round}}}]}}]}}}}}}"
         );
         // Connections of the API server, which it keeps.
-        let ahead = while_pods_are_made(&space, tokio::time::sleep(Duration::from_secs(1))).await;
-        assert_all_injected(&ahead, "before the upgrade");
+        let ahead: Vec<_> = futures::future::join_all((0..10).map(|_| space.gated())).await;
+        assert!(ahead.iter().all(|gated| pods::sidecars(&gated.pod) == 1));
         let said = helm::put("upgrade", &values, &["--reset-values"]).await;
         assert!(said.success, "{}\n{}", said.text, cluster.state().await);
         for nth in 0..20 {

@@ -4,7 +4,7 @@ use super::{
     Space,
     api::{Api, Reply},
     helm::{self, NAME, NAMESPACE, STANDARD},
-    wait,
+    space, wait,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
@@ -127,7 +127,10 @@ impl Cluster {
             let wanted = wanted.as_u64().unwrap();
             let all =
                 ["replicas", "updatedReplicas", "availableReplicas"].iter().all(|key| count(key) == wanted);
-            (seen && all && self.replicas().await.len() as u64 == wanted).then_some(())
+            let replicas = self.replicas().await;
+            let ready =
+                replicas.len() as u64 == wanted && replicas.iter().all(|pod| space::condition(pod, "Ready"));
+            (seen && all && ready).then_some(())
         })
         .await;
     }
