@@ -13,15 +13,8 @@ use crate::{
     },
 };
 use hyper::{Method, Request, StatusCode, body::Incoming};
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::SystemTime,
-};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use tokio_util::sync::CancellationToken;
 
 /// Something that must be so to be ready.
 pub struct Check {
@@ -50,7 +43,7 @@ pub(crate) struct Admin {
     pub(crate) checks: Vec<Check>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Arc<Decisions>,
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) draining: CancellationToken,
 }
 
 impl Admin {
@@ -61,7 +54,7 @@ impl Admin {
     }
 
     fn ready(&self) -> Reply {
-        let serving = if self.draining.load(Ordering::Relaxed) { Err("draining".into()) } else { Ok(()) };
+        let serving = if self.draining.is_cancelled() { Err("draining".into()) } else { Ok(()) };
         // A process whose configuration was broken at its start has ended.
         let fixed = [
             ("serving", serving),
@@ -144,7 +137,7 @@ mod tests {
             checks,
             metrics,
             decisions: Arc::default(),
-            draining: Arc::default(),
+            draining: CancellationToken::new(),
         })
     }
 

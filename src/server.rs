@@ -7,6 +7,7 @@ mod limits;
 mod pace;
 pub(crate) mod refuse;
 mod review;
+mod thread;
 mod tls;
 
 pub use limits::{Limits, Timeouts};
@@ -29,12 +30,10 @@ use review::Reviews;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
+use thread::Thread;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -61,12 +60,20 @@ pub struct Args {
     pub timeouts: Timeouts,
 }
 
-/// An address that cannot be listened on.
+/// Why nothing can be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum BindError {
+    /// Another process has the address, or it is not ours to take.
+    #[error("cannot listen on {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system gives no thread.
+    #[error("cannot start the thread that answers reviews")]
+    Thread(#[source] io::Error),
 }
 
 /// Both addresses are ours; nothing is answered yet.
@@ -75,6 +82,7 @@ pub struct Bound {
     args: Args,
     reviews: TcpListener,
     admin: TcpListener,
+    thread: Thread,
 }
 
 /// What the servers answer with.
@@ -98,17 +106,20 @@ pub struct Parts<R> {
 #[derive(Debug)]
 pub struct Running {
     tasks: Tasks,
-    draining: Arc<AtomicBool>,
     shared: Shared,
     admin: Shared,
+    thread: Thread,
 }
 
 impl Args {
     /// Takes both addresses, so that a server that cannot listen fails before anything has started.
     pub async fn bind(self) -> Result<Bound, BindError> {
+        let thread = Thread::start("reviews").map_err(BindError::Thread)?;
         let reviews = listen(self.bind).await?;
+        let reviews =
+            thread.take(reviews).map_err(|source| BindError::Address { address: self.bind, source })?;
         let admin = listen(self.admin_bind).await?;
-        Ok(Bound { args: self, reviews, admin })
+        Ok(Bound { args: self, reviews, admin, thread })
     }
 }
 
@@ -125,12 +136,16 @@ impl Bound {
 
     /// Starts answering. `tasks` are those that keep the parts up to date; the servers' own join them.
     pub fn run<R: Reviewer>(self, parts: Parts<R>, mut tasks: Tasks) -> Result<Running, rustls::Error> {
-        let Self { args: Args { bind: _, admin_bind: _, limits, timeouts }, reviews, admin } = self;
+        let Self { args: Args { bind: _, admin_bind: _, limits, timeouts }, reviews, admin, thread } = self;
         let Parts { reviewer, rules, namespaces, certificates, checks, metrics } = parts;
         let decisions = Arc::new(Decisions::default());
-        let draining = Arc::new(AtomicBool::new(false));
-        let shared =
-            |timeouts| Shared { timeouts, closing: CancellationToken::new(), tasks: TaskTracker::new() };
+        let draining = CancellationToken::new();
+        let shared = |timeouts| Shared {
+            timeouts,
+            draining: draining.clone(),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
         let (shared, admin_shared) = (shared(timeouts), shared(timeouts));
 
         let pages = Arc::new(Admin {
@@ -163,10 +178,10 @@ impl Bound {
         });
         let acceptor = Acceptor::new(reviews, shared.closing.clone());
         let handshakes = Arc::new(Semaphore::new(limits.handshakes));
-        tasks.spawn("reviews", |_| reviews_server.accept(acceptor, handshakes));
+        tasks.spawn("reviews", |_| thread.run(reviews_server.accept(acceptor, handshakes)));
         let acceptor = Acceptor::new(admin, admin_shared.closing.clone());
         tasks.spawn("admin", |_| accept_admin(acceptor, pages, admin_shared.clone()));
-        Ok(Running { tasks, draining, shared, admin: admin_shared })
+        Ok(Running { tasks, shared, admin: admin_shared, thread })
     }
 }
 
@@ -176,11 +191,12 @@ impl Running {
         self.tasks.ended().await
     }
 
-    /// Ends everything in order: not ready, endpoints learn of it, no new connections, what is in flight is answered.
+    /// Ends everything in order: not ready, endpoints learn of it while answers end their connections, no new connections, what is
+    /// in flight is answered.
     pub async fn drain(self) {
-        let Self { tasks, draining, shared, admin } = self;
+        let Self { tasks, shared, admin, thread } = self;
         let Timeouts { drain_delay, finish, .. } = shared.timeouts;
-        draining.store(true, Ordering::Relaxed);
+        shared.draining.cancel();
         tracing::info!(delay = ?drain_delay, "Draining");
         tokio::time::sleep(drain_delay).await;
         shared.closing.cancel();
@@ -190,6 +206,7 @@ impl Running {
         }
         admin.closing.cancel();
         tasks.stop(PATIENCE).await;
+        drop(thread);
         tracing::info!("Drained");
     }
 }
@@ -273,7 +290,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
         }
         other => other,
     };
-    listened.map_err(|source| BindError { address, source })
+    listened.map_err(|source| BindError::Address { address, source })
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {

@@ -1,14 +1,18 @@
 //! `probe`: whether the API server reaches the injector. The chart runs it after an installation, and so does `helm test`.
 
 use super::{Exit, serve::duration};
-use crate::cluster::{
-    self,
-    probe::{self, Unproved},
+use crate::{
+    cluster::{
+        self,
+        probe::{self, Unproved},
+    },
+    reload,
 };
 use anyhow::Context;
 use clap::Args;
 use std::{
     io::{Write, stderr, stdout},
+    path::PathBuf,
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
@@ -27,6 +31,10 @@ pub(super) struct Probe {
     #[arg(long, value_name = "NAME", default_value = "default")]
     service_account: String,
 
+    /// Go on until only injectors with the configuration in this file answer, and none from before an upgrade.
+    #[arg(long, env, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     /// How long to go on trying.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "3m")]
     timeout: Duration,
@@ -41,11 +49,18 @@ pub(super) fn run(arguments: &Probe) -> anyhow::Result<Exit> {
 
 impl Probe {
     async fn probe(&self) -> anyhow::Result<Exit> {
+        let opened = self.config.as_deref().map(reload::File::open).transpose()?;
+        let hash = opened.map(|(_, config)| config.hash);
         let client = cluster::connect().await.context("cannot use the cluster's configuration")?;
         let end = Instant::now() + self.timeout;
         let mut told: Option<Unproved> = None;
         loop {
-            let why = match probe::once(&client, &self.own_namespace, &self.service_account).await {
+            let (namespace, account) = (&self.own_namespace, &self.service_account);
+            let proved = match hash.as_deref() {
+                Some(hash) => probe::all(&client, namespace, account, hash).await,
+                None => probe::once(&client, namespace, account).await,
+            };
+            let why = match proved {
                 Ok(status) => {
                     writeln!(stdout(), "the API server reaches the injector: {status}")?;
                     return Ok(Exit::Done);

@@ -29,9 +29,6 @@ use std::{
     time::Duration,
 };
 
-/// A review takes some ten microseconds: more threads only cost memory.
-const WORKERS: usize = 2;
-
 /// The admission webhook: answers the API server's reviews over TLS.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -77,7 +74,7 @@ pub(super) fn run(arguments: &Serve) -> anyhow::Result<Exit> {
     // Whoever installed one before us keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     raise_open_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(arguments.serve());
     // Does not wait for a read that hangs.
     runtime.shutdown_background();

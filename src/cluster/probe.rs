@@ -21,6 +21,17 @@ pub enum Unproved {
     /// The API server asked, and got no answer.
     #[error("the API server does not reach the injector{hint}: {0}", hint = hint(.0))]
     Unreached(String),
+    /// Somebody with another configuration answered.
+    #[error(
+        "an injector with configuration {found} answered, not with {expected}: replicas from before an upgrade still do, for a \
+         moment; if it stays so, the ConfigMap differs from what the injector reads"
+    )]
+    Outdated {
+        /// The hash of the configuration expected.
+        expected: String,
+        /// The hash of the one that answered.
+        found: String,
+    },
     /// The API server refused the pod for another reason, or did not answer.
     #[error("the pod of the probe was refused: {0}")]
     Refused(String),
@@ -40,6 +51,31 @@ fn hint(message: &str) -> &'static str {
     } else {
         ""
     }
+}
+
+/// As many as an API server keeps idle connections to a webhook: each of so many at once goes by another one.
+const CONNECTIONS: usize = 25;
+
+/// Proves that none but injectors with the configuration of this hash answer, also on connections from before an upgrade.
+///
+/// # Errors
+///
+/// What the first that failed says.
+pub async fn all(
+    client: &Client,
+    namespace: &str,
+    service_account: &str,
+    hash: &str,
+) -> Result<String, Unproved> {
+    let one = async || {
+        let status = once(client, namespace, service_account).await?;
+        let found = configuration(&status);
+        if found == hash { Ok(status) } else { Err(Unproved::Outdated { expected: hash.to_owned(), found }) }
+    };
+    // Where even one fails there is no need for many.
+    let status = one().await?;
+    futures::future::try_join_all((0..CONNECTIONS).map(|_| one())).await?;
+    Ok(status)
 }
 
 /// Makes the pod once. Returns what the injector left on it: its version and configuration.
@@ -62,6 +98,12 @@ pub async fn once(client: &Client, namespace: &str, service_account: &str) -> Re
 
 fn status(pod: &Value) -> Option<String> {
     pod.get("metadata")?.get("annotations")?.get(STATUS)?.as_str().map(str::to_owned)
+}
+
+/// The hash in what the injector leaves.
+fn configuration(status: &str) -> String {
+    let status: Value = serde_json::from_str(status).unwrap_or_default();
+    status.get("config").and_then(Value::as_str).unwrap_or("unknown").to_owned()
 }
 
 /// A pod that namespaces with Pod Security `restricted` and with quotas admit. It never runs.
@@ -107,6 +149,13 @@ mod tests {
         assert!(unreached("context deadline exceeded").contains("security group"));
         assert!(unreached("service \"a\" not found").contains("Service"));
         assert!(unreached("EOF").ends_with("injector: EOF"));
+    }
+
+    #[test]
+    fn the_configuration_is_read_from_what_the_injector_leaves() {
+        assert_eq!(configuration(r#"{"probe":true,"config":"00ff"}"#), "00ff");
+        assert_eq!(configuration("{}"), "unknown");
+        assert_eq!(configuration(""), "unknown");
     }
 
     #[test]

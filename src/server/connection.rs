@@ -52,6 +52,8 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) timeouts: Timeouts,
+    /// From when on each answer ends its connection, so that the API server's next request goes to another replica.
+    pub(crate) draining: CancellationToken,
     /// From when on connections come to their end.
     pub(crate) closing: CancellationToken,
     /// Counts every task that belongs to a connection.
@@ -66,16 +68,16 @@ where
 {
     let pace = Pace::new(&shared.timeouts, protocol == Protocol::Http1);
     let io = TokioIo::new(Paced { io, pace: pace.clone() });
-    let closing = shared.closing.clone();
+    let draining = shared.draining.clone();
     let service = {
         let pace = pace.clone();
         service_fn(move |request: Request<Incoming>| {
             let answering = pace.answer();
-            let (handler, closing) = (handler.clone(), closing.clone());
+            let (handler, draining) = (handler.clone(), draining.clone());
             async move {
                 let version = request.version();
                 let mut reply = handler.handle(request).await;
-                if version < Version::HTTP_2 && closing.is_cancelled() {
+                if version < Version::HTTP_2 && draining.is_cancelled() {
                     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 drop(answering);

@@ -1,6 +1,9 @@
 //! What the documents say is so.
 
-use datadog_sidecar_injector::{metrics::Metrics, select::SkipReason};
+use datadog_sidecar_injector::{
+    metrics::{HandshakeFailure, Metrics},
+    select::{Outcome, SkipReason},
+};
 use std::{fs, path::Path, process::Command};
 
 fn document(name: &str) -> String {
@@ -15,10 +18,19 @@ fn every_reason_is_explained() {
     }
 }
 
+/// All metrics, those also that are written from their first count on.
+fn metrics() -> String {
+    let metrics = Metrics::new();
+    metrics.review_counters(["default"]).count(Outcome::Injected, Some(0));
+    metrics.count_refused(http::StatusCode::NOT_FOUND);
+    metrics.count_handshake(HandshakeFailure::Tls);
+    metrics.text()
+}
+
 #[test]
 fn every_metric_is_listed() {
     let text = document("docs/operations.md");
-    let metrics = Metrics::new().text();
+    let metrics = metrics();
     for line in metrics.lines().filter_map(|line| line.strip_prefix("# HELP datadog_sidecar_injector_")) {
         let name = line.split(' ').next().unwrap();
         assert!(text.contains(&format!("`{name}")), "{name} is not listed");
@@ -45,6 +57,47 @@ fn the_commands_of_the_readme_run() {
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
         assert!(!ran.stdout.is_empty(), "{command} prints nothing");
     }
+}
+
+/// The dashboard and the monitors ask for metrics by the names that Datadog's OpenMetrics check gives them.
+#[test]
+fn what_the_dashboard_and_the_monitors_ask_for_is_there() {
+    let chart = document("charts/datadog-sidecar-injector/templates/deployment.yaml");
+    let mut names = Vec::new();
+    let mut kind = "";
+    let text = metrics();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE datadog_sidecar_injector_")) {
+        let (name, of) = line.split_once(' ').unwrap();
+        kind = of;
+        match kind {
+            "counter" => names.push(format!("{name}.count")),
+            "histogram" => names.extend(["sum", "count", "bucket"].map(|part| format!("{name}.{part}"))),
+            _ => names.push(name.to_owned()),
+        }
+        // Those that the chart has renamed.
+        if let Some((_, rest)) = chart.split_once(&format!("\"{name}\": {{\"name\": \"")) {
+            assert!(rest.split('}').next().unwrap().contains("time_elapsed"));
+            *names.last_mut().unwrap() = rest.split('"').next().unwrap().to_owned();
+        }
+    }
+    assert!(!kind.is_empty() && names.contains(&"reviews.count".to_owned()), "{names:?}");
+    let mut asked = 0;
+    for file in ["deploy/datadog/dashboard.json", "deploy/datadog/monitors.json"] {
+        let text = document(file);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        for query in text.split("datadog_sidecar_injector.").skip(1) {
+            let name = query.split('{').next().unwrap();
+            assert!(names.iter().any(|known| known == name), "{file} asks for {name}, and there are {names:?}");
+            asked += 1;
+        }
+        for reasons in text.split("reason IN (").skip(1) {
+            for reason in reasons.split(')').next().unwrap().split(',') {
+                let known = SkipReason::ALL.iter().any(|r| r.label() == reason) || reason == "secret_missing";
+                assert!(known, "{file}: {reason}");
+            }
+        }
+    }
+    assert!(asked > 20, "{asked}");
 }
 
 #[test]

@@ -94,9 +94,11 @@ async fn a_signal_under_load_loses_no_review() {
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("draining"), "{}", ready.text());
     assert_eq!(admin(process.admin_address, "/livez").await.status, 200);
-    // Endpoints still name us: a new connection is served.
+    // Endpoints still name us: a new connection is served, and the next request is sent to where endpoints point by then.
     let mut late = Client::connect(address, &ca).await.unwrap();
-    assert_eq!(late.post(&body("late")).await.unwrap().status, 200);
+    let reply = late.post(&body("late")).await.unwrap();
+    assert_eq!(reply.status, 200);
+    assert!(reply.closes());
     for one in load {
         assert!(one.await.unwrap() > 0);
     }

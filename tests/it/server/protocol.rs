@@ -1,6 +1,6 @@
 //! What is sent and what is answered.
 
-use super::harness::{Client, Server, Setup, body, connect, review, tls};
+use super::harness::{Client, Server, Setup, body, connect, eventually, review, tls};
 use base64::Engine;
 use bytes::Bytes;
 use datadog_sidecar_injector::server::Admission;
@@ -230,7 +230,8 @@ async fn what_is_no_http_ends_only_its_own_connection() {
     let mut rest = Vec::new();
     // Whether the end is an alert or a reset does not matter.
     let _ = plain.read_to_end(&mut rest).await;
-    assert_eq!(server.metric(r#"tls_handshakes_failed_total{reason="tls"}"#), Some(1.0));
+    let failed = || server.metric(r#"tls_handshakes_failed_total{reason="tls"}"#);
+    eventually("it is counted", || async { failed() == Some(1.0) }).await;
 
     assert_eq!(server.client().await.post(&body("1")).await.unwrap().status, 200);
 }

@@ -1,6 +1,6 @@
 //! Clients that take their time.
 
-use super::harness::{Client, PATIENCE, Server, Setup, body};
+use super::harness::{Client, PATIENCE, Server, Setup, body, eventually};
 use datadog_sidecar_injector::server::Admission;
 use std::time::{Duration, Instant};
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -120,6 +120,7 @@ async fn hundreds_of_half_open_handshakes_hold_nobody_up() {
         let end = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 16])).await;
         assert_eq!(end.expect("closed").unwrap_or(0), 0);
     }
-    assert_eq!(server.metric(r#"tls_handshakes_failed_total{reason="timeout"}"#), Some(400.0));
+    let counted = || server.metric(r#"tls_handshakes_failed_total{reason="timeout"}"#);
+    eventually("all are counted", || async { counted() == Some(400.0) }).await;
     assert_eq!(client.post(&body("after")).await.unwrap().status, 200);
 }
