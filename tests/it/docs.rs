@@ -87,7 +87,10 @@ fn what_the_dashboard_and_the_monitors_ask_for_is_there() {
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
         for query in text.split("datadog_sidecar_injector.").skip(1) {
             let name = query.split('{').next().unwrap();
-            assert!(names.iter().any(|known| known == name), "{file} asks for {name}, and there are {names:?}");
+            assert!(
+                names.iter().any(|known| known == name),
+                "{file} asks for {name}, and there are {names:?}"
+            );
             asked += 1;
         }
         for reasons in text.split("reason IN (").skip(1) {

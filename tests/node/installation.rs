@@ -1,7 +1,9 @@
 //! From `helm install` to `helm uninstall`.
 
-use crate::harness::{Cluster, helm, pods, space, wait};
+use crate::harness::{Cluster, cluster, helm, pods, space, wait};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use std::fs;
 
 /// The values of Datadog's documentation, as its users have them.
 const DATADOG: &str = "
@@ -158,6 +160,43 @@ async fn a_configuration_that_is_refused_is_told_where_kubectl_describe_shows_it
     assert_eq!(pods::sidecars(&space.gated().await.pod), 1);
     // And the next upgrade is none the worse for it.
     cluster.install(helm::STANDARD).await;
+}
+
+/// What the replicas have written, each time.
+fn writes() -> Vec<String> {
+    let user = format!("system:serviceaccount:{}:{}", helm::NAMESPACE, helm::NAME);
+    let log = fs::read_to_string(cluster::folder().join("audit.log")).unwrap();
+    let events = log
+        .lines()
+        .filter(|line| line.contains(&user))
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let theirs = events.filter(|event| event["user"]["username"] == user);
+    theirs.map(|event| format!("{} {}", event["verb"], event["requestURI"])).collect()
+}
+
+#[tokio::test]
+async fn three_replicas_that_start_at_once_make_one_ca_and_then_write_nothing() {
+    let cluster = Cluster::alone().await;
+    let space = cluster.space("three").await;
+    cluster.uninstall().await;
+    cluster.without_replicas().await;
+    let before = writes().len();
+    let said = helm::put("install", "injector: {replicas: 3}", &[]).await;
+    assert!(said.success, "{}\n{}", said.text, cluster.state().await);
+    assert_eq!(cluster.replicas().await.len(), 3);
+    let secret = cluster.get("v1", "Secret", "datadog-sidecar-injector-ca").await.created();
+    let ca = STANDARD.decode(secret["data"]["ca.crt"].as_str().unwrap()).unwrap();
+    assert_eq!(String::from_utf8(ca).unwrap().matches("BEGIN CERTIFICATE").count(), 1);
+
+    let written = writes();
+    assert!(written.len() > before, "the audit log tells of no write");
+    // For as long as the proof takes, and some pods.
+    let said = helm::run(&["test", "injector"]).await;
+    assert!(said.success, "{}", said.text);
+    for _ in 0..20 {
+        assert_eq!(pods::sidecars(&space.gated().await.pod), 1);
+    }
+    assert_eq!(writes()[written.len()..], [""; 0]);
 }
 
 fn names(pods: &[Value]) -> Vec<String> {

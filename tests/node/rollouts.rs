@@ -1,7 +1,7 @@
 //! Replicas that come and go, which nobody's pod may notice.
 
 use crate::harness::{Cluster, Space, helm, pods, space::Gated, wait};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     pin::pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -74,17 +74,37 @@ async fn a_rollout_and_a_lost_replica_cost_no_pod_its_sidecar() {
     space.end().await;
 }
 
+/// What makes the injector's certificates trusted.
+async fn ca(cluster: &Cluster) -> (Value, Value) {
+    let secret = cluster.get("v1", "Secret", "datadog-sidecar-injector-ca").await.created();
+    let kind = "MutatingWebhookConfiguration";
+    let webhook = cluster.get("admissionregistration.k8s.io/v1", kind, helm::NAME).await.created();
+    let entries = webhook["webhooks"].as_array().unwrap().iter();
+    let bundles: Vec<_> = entries.map(|entry| entry["clientConfig"]["caBundle"].clone()).collect();
+    (secret["data"]["ca.crt"].clone(), bundles.into())
+}
+
 #[tokio::test]
-async fn after_helm_upgrade_the_next_pod_has_the_new_profile() {
+async fn after_helm_upgrade_the_next_pod_has_the_new_profile_and_the_ca_stays() {
     let cluster = Cluster::alone().await;
     let space = cluster.space("upgraded").await;
     cluster.install(helm::STANDARD).await;
-    for round in ["one", "two", "three"] {
+    let before = ca(&cluster).await;
+    assert_eq!(before.1, json!([before.0, before.0]));
+    let label = "objectSelector: {matchLabels: {agent.datadoghq.com/sidecar: fargate}}";
+    let other = "objectSelector: {matchLabels: {app: other}}";
+    for (round, selectors) in [
+        // Added, renamed and in another order, removed.
+        ("one", format!("[{{name: a, {label}}}, {{name: b, {other}}}]")),
+        ("two", format!("[{{name: c, {other}}}, {{name: d, {label}}}]")),
+        ("three", "null".to_owned()),
+    ] {
         let values = format!(
-            "clusterAgent: {{admissionController: {{agentSidecarInjection: {{profiles: [{{env: [{{name: DD_ROUND, value: {round}}}]}}]}}}}}}"
+            "clusterAgent: {{admissionController: {{agentSidecarInjection: {{selectors: {selectors}, \
+             profiles: [{{env: [{{name: DD_ROUND, value: {round}}}]}}]}}}}}}"
         );
         // Connections of the API server, which it keeps.
-        let ahead: Vec<_> = futures::future::join_all((0..10).map(|_| space.gated())).await;
+        let ahead = futures::future::join_all((0..10).map(|_| space.gated())).await;
         assert!(ahead.iter().all(|gated| pods::sidecars(&gated.pod) == 1));
         let said = helm::put("upgrade", &values, &["--reset-values"]).await;
         assert!(said.success, "{}\n{}", said.text, cluster.state().await);
@@ -93,6 +113,7 @@ async fn after_helm_upgrade_the_next_pod_has_the_new_profile() {
             let agent = pods::container(&pod, pods::SIDECAR);
             assert_eq!(pods::env(agent, "DD_ROUND"), Some(round), "pod {nth} after upgrade {round}");
         }
+        assert_eq!(ca(&cluster).await, before, "{round}");
     }
     space.end().await;
 }
