@@ -9,20 +9,19 @@ use super::{
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use std::{env, path::PathBuf};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, OnceCell, RwLock};
 
 /// Whether the release has the standard values, and nobody changes it while it does.
 static STANDARD_IS_INSTALLED: RwLock<bool> = RwLock::const_new(false);
 
+/// Whose turn it is, first come, first served: what one installs the next can use.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// A test's hold on the cluster.
 pub struct Cluster {
     pub api: Api,
-    _hold: Hold,
-}
-
-enum Hold {
-    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, bool>),
-    Alone(RwLockWriteGuard<'static, bool>),
+    /// What keeps others from changing the release, or from using it at all.
+    hold: Option<Box<dyn Send>>,
 }
 
 /// The folder of the running cluster.
@@ -33,34 +32,34 @@ pub fn folder() -> PathBuf {
 impl Cluster {
     /// With the standard release, which others use as well.
     pub async fn shared() -> Self {
-        loop {
-            let hold = STANDARD_IS_INSTALLED.read().await;
-            if *hold {
-                return Self { api: api().await, _hold: Hold::Shared(hold) };
-            }
+        let _turn = TURN.lock().await;
+        let mut cluster = Self::new().await;
+        let mut hold = STANDARD_IS_INSTALLED.read().await;
+        if !*hold {
             drop(hold);
-            let hold = STANDARD_IS_INSTALLED.write().await;
-            // Somebody else may have been first.
-            if !*hold {
-                let mut cluster = Self::holding(hold).await;
-                cluster.install(STANDARD).await;
-                let Hold::Alone(hold) = &mut cluster._hold else { unreachable!() };
-                **hold = true;
-            }
+            let mut alone = STANDARD_IS_INSTALLED.write().await;
+            cluster.install(STANDARD).await;
+            *alone = true;
+            hold = alone.downgrade();
         }
+        cluster.hold = Some(Box::new(hold));
+        cluster
     }
 
     /// With nobody else; what is installed is not known.
     pub async fn alone() -> Self {
+        let _turn = TURN.lock().await;
+        let mut cluster = Self::new().await;
         let mut hold = STANDARD_IS_INSTALLED.write().await;
         *hold = false;
-        Self::holding(hold).await
+        cluster.hold = Some(Box::new(hold));
+        cluster
     }
 
-    async fn holding(hold: RwLockWriteGuard<'static, bool>) -> Self {
+    async fn new() -> Self {
         let api = api().await;
         prepare(&api).await;
-        Self { api, _hold: Hold::Alone(hold) }
+        Self { api, hold: None }
     }
 
     /// Sees that a release with these values works, whatever was there before.
