@@ -40,7 +40,7 @@ node() {
     cargo test --quiet --locked --test node -- --list "$@" | grep ': test$' >/dev/null || return
     if [ -z "${NODE_CLUSTER:-}" ]; then
         # There is one on a machine.
-        exec 9>/run/lock/datadog-sidecar-injector-node
+        exec 9>/var/tmp/datadog-sidecar-injector-node.lock
         flock -n 9 || { echo 'another run has the node: waiting' >&2; flock 9; }
         trap 'rm -f "$log"; tests/node/cluster.sh down' EXIT
         NODE_CLUSTER=$(tests/node/cluster.sh up) || { code=1; return; }

@@ -73,7 +73,7 @@ wait_for() { # wait_for <program> <command>...: until the command succeeds
         sleep 0.1
         if [ $SECONDS -ge $end ] || { ! alive "$program" && sleep 1 && ! alive "$program"; }; then
             tail -n 20 "$logs/$program" >&2
-            die "$program does not work; its log is in $logs"
+            die "$program does not work"
         fi
     done
 }

@@ -14,8 +14,7 @@ archive() { # archive <what it is made of> <name>
     realpath "$file"
 }
 
-# With some optimisation, as its pods have a fifth of a processor.
-injector=$(CARGO_PROFILE_DEV_OPT_LEVEL=1 image/binary.sh dev)
+injector=$(image/binary.sh dev)
 mkdir -p "$folder"
 archive "$injector" "$registry/datadog-sidecar-injector:$version"
 
