@@ -11,7 +11,7 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY image image
 COPY src src
 # Nothing that is tested is in the image; cargo wants to see that it is there.
-RUN mkdir -p tests/it tests/e2e && touch tests/it/main.rs tests/e2e/main.rs
+RUN mkdir -p tests/it tests/e2e tests/node && touch tests/it/main.rs tests/e2e/main.rs tests/node/main.rs
 RUN cp "$(image/binary.sh)" /datadog-sidecar-injector
 
 FROM scratch

@@ -15,11 +15,11 @@ image: ## Builds the image as target/image.tar, without a container engine
 		org.opencontainers.image.title=datadog-sidecar-injector org.opencontainers.image.version=$(VERSION) \
 		org.opencontainers.image.licenses=Apache-2.0
 
-test: ## Runs all tests, also those against a control plane, which is built once (eight minutes)
+test: ## Runs all tests that need no root, also those against a control plane, which is built once (eight minutes)
 	@tests/run.sh all
 
-e2e: ## Runs the tests against a control plane; only some of them with T="name name"
-	@tests/run.sh e2e $(T)
+e2e: ## Runs the tests against a control plane and on a real node, as root; only some of them with T="name name"
+	@tests/run.sh e2e,node $(T)
 
 bench: build ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
 	cargo build --release --locked --manifest-path bench/Cargo.toml

@@ -5,12 +5,14 @@
 #   image/archive.sh BINARY ARCHIVE NAME [LABEL=VALUE]...
 #
 #   image/archive.sh "$(image/binary.sh)" injector.tar datadog-sidecar-injector:0.1.0
+#
+# Where BINARY is a directory, as in the tests, its content is what the image holds, `/entrypoint` is what runs, and as root.
 set -euo pipefail
 
-[ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 3 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 binary=$(realpath "$1") archive=$(realpath -m "$2") name=$3
 shift 3
-entry=$(basename "$binary")
+entry=$(basename "$binary") user=65532:65532
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -34,12 +36,17 @@ blob() { # blob <file>: takes it in, and prints what refers to it
 labels=
 for label; do labels+="${labels:+,}\"${label%%=*}\":\"${label#*=}\""; done
 
-install -m 0755 "$binary" "layer/$entry"
-pack layer.tar layer "$entry"
+if [ -d "$binary" ]; then
+    entry=entrypoint user=0:0
+    pack layer.tar "$binary" .
+else
+    install -m 0755 "$binary" "layer/$entry"
+    pack layer.tar layer "$entry"
+fi
 diff=$(digest layer.tar)
 layer=$(blob layer.tar)
 cat >config <<END
-{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":{"User":"65532:65532","Entrypoint":["/$entry"],"Labels":{$labels}},"rootfs":{"type":"layers","diff_ids":["sha256:$diff"]}}
+{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":{"User":"$user","Entrypoint":["/$entry"],"Labels":{$labels}},"rootfs":{"type":"layers","diff_ids":["sha256:$diff"]}}
 END
 config=$(blob config)
 cat >manifest <<END

@@ -26,7 +26,8 @@ mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 
 check formatting cargo fmt --check
 check clippy cargo clippy --locked --all-targets -- -D warnings
-check 'clippy, end-to-end tests' cargo clippy --locked --test e2e -- -D warnings
+check 'clippy, end-to-end tests' cargo clippy --locked --test e2e --test node -- -D warnings
+check 'the stand-in of the agent' tests/node/lint.sh
 check documentation env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 check 'syntax of the scripts' bash -c 'for script; do bash -n "$script" || exit; done' - "${scripts[@]}"
 if command -v shellcheck >/dev/null; then

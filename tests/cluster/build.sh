@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr. With the argument
-# `helm` it does so for Helm.
+# `helm` it does so for Helm, and with `node` for what runs pods: kube-scheduler, kubelet, kube-proxy, containerd and CoreDNS.
 #
 #   KUBEBUILDER_ASSETS, where it has etcd and kube-apiserver (setup-envtest makes such a folder), is taken as it is. Else
 #   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
 #   Go module proxy, into ${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/datadog-sidecar-injector/control-plane}; what is
-#   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches.
+#   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches, and a node
+#   four more.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/versions.env"
@@ -36,6 +37,22 @@ etcd_module() {
 helm_module() {
     module helm
     go get "helm.sh/helm/v4@v$HELM_VERSION" 2>&1
+}
+
+containerd_module() {
+    module containerd
+    go get "github.com/containerd/containerd/v2@v$CONTAINERD_VERSION" 2>&1
+}
+
+# Its own program has the name servers of every cloud in it; ours has what a cluster needs.
+coredns_module() {
+    module coredns
+    {
+        printf 'package main\n\nimport (\n\t"github.com/coredns/coredns/coremain"\n'
+        printf '\t_ "github.com/coredns/coredns/plugin/%s"\n' bind cache errors kubernetes template
+        printf ')\n\nfunc main() { coremain.Run() }\n'
+    } >main.go
+    go get "github.com/coredns/coredns@v$COREDNS_VERSION" 2>&1
 }
 
 kubernetes_module() {
@@ -84,6 +101,23 @@ helm() {
     echo "$built"
 }
 
+node() {
+    local binary containerd=github.com/containerd/containerd/v2
+    binaries=(kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr coredns)
+    built=$cache/node-$KUBERNETES_VERSION-containerd-$CONTAINERD_VERSION-coredns-$COREDNS_VERSION
+    if ! complete; then
+        prepare "a node of Kubernetes $KUBERNETES_VERSION, containerd $CONTAINERD_VERSION and CoreDNS $COREDNS_VERSION into $built: once, about four minutes on two cores"
+        for binary in kube-scheduler kubelet kube-proxy; do
+            build "$binary" kubernetes "k8s.io/kubernetes/cmd/$binary" "$(kubernetes_version)"
+        done
+        for binary in containerd containerd-shim-runc-v2 ctr; do
+            build "$binary" containerd "$containerd/cmd/$binary" "-X $containerd/version.Version=$CONTAINERD_VERSION"
+        done
+        build coredns coredns .
+    fi
+    echo "$built"
+}
+
 prepare() { # prepare <what is said>
     needed="Go 1.25 or newer (https://go.dev/doc/install); for a control plane also KUBEBUILDER_ASSETS with etcd and kube-apiserver (setup-envtest)"
     command -v go >/dev/null || die "not built yet, and Go is not installed. Needed: $needed"
@@ -97,10 +131,11 @@ prepare() { # prepare <what is said>
     say "$1"
 }
 
-if [ "${1:-}" = helm ]; then
-    helm
+case ${1:-} in helm | node)
+    "$1"
     exit
-fi
+    ;;
+esac
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     for binary in etcd kube-apiserver; do
         [ -x "$KUBEBUILDER_ASSETS/$binary" ] || die "KUBEBUILDER_ASSETS is $KUBEBUILDER_ASSETS, which has no $binary"

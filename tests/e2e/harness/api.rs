@@ -107,11 +107,24 @@ impl Api {
         self.send(Method::DELETE, &path(object), "application/json", &Value::Null).await
     }
 
+    /// `kubectl delete --grace-period=0 --force`.
+    pub async fn delete_now(&self, object: &Value) -> Reply {
+        let path = format!("{}?gracePeriodSeconds=0", path(object));
+        self.send(Method::DELETE, &path, "application/json", &Value::Null).await
+    }
+
     /// The pods of a namespace.
     pub async fn pods(&self, namespace: &str) -> Vec<Value> {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
         let list = self.send(Method::GET, &path, "application/json", &Value::Null).await.created();
         list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// What a container has logged until now.
+    pub async fn log(&self, namespace: &str, pod: &str, container: &str) -> String {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}");
+        let request = Request::get(path).body(Vec::new()).unwrap();
+        self.0.request_text(request).await.unwrap_or_default()
     }
 
     async fn send(&self, method: Method, path: &str, content_type: &str, body: &Value) -> Reply {
