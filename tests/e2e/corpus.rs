@@ -69,6 +69,14 @@ async fn outcome(scene: &Scene, namespace: &str, entry: &Value) -> Result<bool, 
     if !reply.status.is_success() {
         return Err(format!("{id}: {}", reply.message()));
     }
+    // Positions change where something is put in front.
+    let what = |warning: &str| warning.split_once(": ").map(|(_, what)| what.to_owned());
+    let before: Vec<_> = plain.warnings.iter().map(|warning| what(warning)).collect();
+    let own =
+        |warning: &&String| !warning.starts_with("datadog sidecar: ") && !before.contains(&what(warning));
+    if let Some(warning) = reply.warnings.iter().find(own) {
+        return Err(format!("{id}: the API server warns of {warning:?}"));
+    }
     if let Some(pointer) = pods::lost(&plain.body, &reply.body) {
         return Err(format!("{id}: {pointer} was lost or changed"));
     }
