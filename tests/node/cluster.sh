@@ -35,7 +35,6 @@ missing() {
     command -v openssl >/dev/null || lacking+=(openssl)
     command -v curl >/dev/null || lacking+=(curl)
     busybox sh -c : 2>/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 || lacking+=(busybox-static)
-    command -v musl-gcc >/dev/null || lacking+=(musl-tools)
     echo "${lacking[*]}"
 }
 
