@@ -123,7 +123,7 @@ up() {
 load() {
     local archive
     PATH=$("$here/../cluster/build.sh" node):$PATH
-    for archive; do containerd images import --local "$archive" >&2 || die "$archive: it cannot be loaded"; done
+    for archive; do ctr images import --local "$archive" >&2 || die "$archive: it cannot be loaded"; done
 }
 
 case ${1:-} in
