@@ -7,11 +7,13 @@ use crate::{
     decisions::Decisions,
     in_force::Store,
     metrics::Metrics,
+    seen::Seen,
     server::{
         connection::{Handler, Reply},
         refuse::{Refused, text, typed},
     },
 };
+use arc_swap::ArcSwap;
 use hyper::{Method, Request, StatusCode, body::Incoming};
 use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,7 @@ impl fmt::Debug for Check {
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) rules: Arc<Store>,
+    pub(crate) seen: Arc<ArcSwap<Seen>>,
     pub(crate) certificates: Arc<Served>,
     pub(crate) checks: Vec<Check>,
     pub(crate) metrics: Arc<Metrics>,
@@ -104,7 +107,7 @@ impl Pages {
             "/livez" => Ok(text(StatusCode::OK, "ok\n")),
             "/readyz" => Ok(self.admin.ready()),
             "/metrics" => Ok(self.admin.metrics()),
-            "/config" => json(view::of(&self.admin.rules.load().rules)),
+            "/config" => json(view::of(&self.admin.rules.load().rules, &self.admin.seen.load().secrets)),
             "/decisions" => json(self.admin.decisions.to_json()),
             _ => Err(Refused::NotFound("there are /livez, /readyz, /metrics, /config and /decisions")),
         }
@@ -133,6 +136,7 @@ mod tests {
         let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
         Arc::new(Admin {
             rules: Arc::new(Store::new(Config::default(), setting, metrics.clone())),
+            seen: Arc::default(),
             certificates: Arc::new(Served::new(metrics.clone())),
             checks,
             metrics,

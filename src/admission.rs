@@ -8,7 +8,8 @@ mod answer;
 use crate::{
     decide::decide_pod,
     pod::{Pod, Text},
-    rules::{Namespaces, Rules},
+    rules::Rules,
+    seen::{Moment, Seen},
     select::{Decision, SkipReason, Subject},
 };
 use answer::Envelope;
@@ -104,12 +105,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
     }
 }
 
-/// Answers a review. A fault of ours is `allowed: true` without a patch, never an error.
+/// Answers a review by what is known of the cluster `now`, in seconds since 1970. A fault of ours is `allowed: true` without a
+/// patch, never an error.
 ///
 /// # Errors
 ///
 /// There is no review to answer.
-pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
+pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answer, Refusal> {
     // Checked once, not string by string: JSON is UTF-8.
     let text = str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))?;
     let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
@@ -120,7 +122,12 @@ pub fn review(body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Ans
     let decision = match &request.object {
         Some(pod) if request.creates_a_pod() => {
             let namespace = &*request.namespace;
-            decide_pod(pod, Subject { namespace, namespace_labels: namespaces.get(namespace) }, rules)
+            let namespace_labels = seen.namespaces.get(namespace);
+            decide_pod(
+                pod,
+                Subject { namespace, namespace_labels, moment: Some(Moment { seen, now }) },
+                rules,
+            )
         }
         _ => Decision::skip(SkipReason::NotApplicable, ""),
     };
@@ -236,7 +243,7 @@ mod tests {
     fn answered(review: &Value) -> Result<(Answer, Value), Refusal> {
         let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
         let rules = Rules::compile(Config::default(), setting);
-        let answer = super::review(review.to_string().as_bytes(), &rules, &Namespaces::new())?;
+        let answer = super::review(review.to_string().as_bytes(), &rules, &Seen::default(), 0)?;
         let body = serde_json::from_slice(&answer.body).unwrap();
         Ok((answer, body))
     }
@@ -326,7 +333,7 @@ mod tests {
         let rules = Rules::compile(Config::default(), setting);
         let body = creation(&labelled()).to_string().into_bytes();
         let broken: Vec<_> = body.into_iter().map(|b| if b == b'-' { 0xff } else { b }).collect();
-        let refusal = super::review(&broken, &rules, &Namespaces::new()).unwrap_err();
+        let refusal = super::review(&broken, &rules, &Seen::default(), 0).unwrap_err();
         assert_eq!(refusal, Refusal::Unreadable("it is not UTF-8".into()));
     }
 

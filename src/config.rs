@@ -67,7 +67,7 @@ pub struct Config {
     pub pull_policy: PullPolicy,
     /// Names of Secrets appended to the pod's `imagePullSecrets`.
     pub image_pull_secrets: Vec<String>,
-    /// What becomes of a pod whose namespace is known to lack the Secret of the API key.
+    /// What becomes of a pod whose namespace is known to lack the Secret of the API key, or the key in it.
     pub on_missing_secret: OnMissingSecret,
     /// Which pods, in order: the first that matches wins.
     pub selectors: Vec<Selector>,

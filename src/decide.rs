@@ -1,10 +1,10 @@
 //! The decision of one pod: the door that the webhook and the offline commands share.
 
 use crate::{
-    config::Provider,
+    config::{OnMissingSecret, Provider},
     patch::Fault,
     pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
-    rules::Rules,
+    rules::{Missing, Rules},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
@@ -67,8 +67,12 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
     if spec.all_containers().any(|c| c.name == SIDECAR) {
         return decided(Outcome::Completed, profile, sidecar::complete(rules, pod, spec));
     }
-    let overrides = Overrides::read(&rules.config, metadata);
+    let mut overrides = Overrides::read(&rules.config, metadata);
     let profile = overrides.profile.unwrap_or(profile);
+    if let Some(detail) = secret_missing(profile, subject, rules, &mut overrides) {
+        let decision = Decision::skip(SkipReason::SecretMissing, detail);
+        return Decision { profile: Some(profile), expected: true, ..decision };
+    }
     match sidecar::inject(rules, profile, pod, spec, overrides) {
         Ok(addition) => decided(Outcome::Injected, profile, addition),
         Err(obstacle) => {
@@ -97,6 +101,26 @@ fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
 
 fn faulty(fault: &Fault) -> Decision {
     Decision::skip(SkipReason::InternalError, format!("a fault of the injector's: {fault}"))
+}
+
+/// The question of the Secrets: what to do where the API key's is missing. What else is missing changes what is added.
+fn secret_missing(
+    profile: usize,
+    subject: Subject<'_>,
+    rules: &Rules,
+    overrides: &mut Overrides,
+) -> Option<String> {
+    match (rules.missing(profile, subject)?, rules.config.on_missing_secret) {
+        (Missing::ApiKey(lack), OnMissingSecret::Skip) => return Some(lack.to_string()),
+        (Missing::ApiKey(lack), OnMissingSecret::Inject) => {
+            overrides.warnings.push(format!("the sidecar waits: {lack}"));
+        }
+        (Missing::Token(lack), _) => {
+            overrides.warnings.push(format!("without the Cluster Agent: {lack}"));
+            overrides.without_cluster_agent = true;
+        }
+    }
+    None
 }
 
 fn is_probe(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> bool {
@@ -229,7 +253,8 @@ mod tests {
         let patch = |pod: &str, namespace: &str, offline: bool| {
             let rules = Rules::compile(Config::default(), setting(offline));
             let decision =
-                decide(pod.as_bytes(), Subject { namespace, namespace_labels: None }, &rules).unwrap();
+                decide(pod.as_bytes(), Subject { namespace, namespace_labels: None, moment: None }, &rules)
+                    .unwrap();
             (decision.outcome, String::from_utf8(decision.patch).unwrap())
         };
         let excluded = Outcome::Skipped(SkipReason::NamespaceExcluded);

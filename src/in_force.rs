@@ -7,6 +7,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// What a review is decided by, and counted with: one snapshot of both, so that a profile's position means the same.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Store {
     current: ArcSwap<InForce>,
     /// Held while compiling, so that a new configuration and a new version do not undo each other.
     changing: Mutex<()>,
+    changes: watch::Sender<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -30,12 +32,17 @@ impl Store {
     /// Starts with this configuration.
     pub fn new(config: Config, setting: Setting, metrics: Arc<Metrics>) -> Self {
         let current = ArcSwap::from_pointee(compile(config, setting, &metrics));
-        Self { current, changing: Mutex::new(()), metrics }
+        Self { current, changing: Mutex::new(()), changes: watch::Sender::new(()), metrics }
     }
 
     /// What is in force now.
     pub fn load(&self) -> Arc<InForce> {
         self.current.load_full()
+    }
+
+    /// Hears of whatever is put in force from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Puts another configuration in force.
@@ -57,6 +64,7 @@ impl Store {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (config, setting) = next(&self.load().rules);
         self.current.store(Arc::new(compile(config, setting, &self.metrics)));
+        self.changes.send_replace(());
     }
 }
 

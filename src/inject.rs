@@ -123,7 +123,7 @@ fn page<'a>(
     let mut root = Value::Object(value.clone());
     for Workload { pointer, object } in workload::workloads(&value, namespace) {
         let labels = workload::namespace_labels(namespaces, &object.namespace);
-        let subject = Subject { namespace: &object.namespace, namespace_labels: Some(&labels) };
+        let subject = Subject { namespace: &object.namespace, namespace_labels: Some(&labels), moment: None };
         let applied = match template(&root, &pointer, |pod| decide(pod, subject)) {
             Ok(decision) => {
                 page.notes.extend(decision.warnings.iter().map(|warning| format!("{object}: {warning}")));

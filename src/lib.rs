@@ -7,7 +7,7 @@
 //! manifest.yaml ── workload ── pod as JSON ────────────┘ same calls      └── operations, warnings, reason
 //! ```
 //!
-//! The deciding half (`config`, `rules`, `select`, `pod`, `patch`, `sidecar`, `workload`, `admission`) is pure: no clock, no
+//! The deciding half (`config`, `rules`, `seen`, `select`, `pod`, `patch`, `sidecar`, `workload`, `admission`) is pure: no clock, no
 //! file, no environment, no Kubernetes client. Everything that can go wrong in a pod can be tested with two JSON values.
 
 pub mod admin;
@@ -28,6 +28,7 @@ pub mod pod;
 pub mod quantity;
 pub mod reload;
 pub mod rules;
+pub mod seen;
 pub mod select;
 pub mod server;
 pub mod shutdown;

@@ -49,6 +49,10 @@ pub struct Metrics {
     pub certificate_expiry: Gauge,
     /// When the newest CA in the Secret ends, in seconds since 1970; 0 without self-managed certificates.
     pub ca_expiry: Gauge,
+    /// Secrets, by name, of which it is to be known which namespaces have them.
+    pub secrets_watched: Gauge,
+    /// Those of them of which it is known.
+    pub secrets_known: Gauge,
     /// How the last reading of the certificate files went, or the last attempt to keep self-managed ones right.
     pub certificate: Reloads,
     /// How the last reading of the configuration file went.
@@ -137,6 +141,8 @@ impl Metrics {
             connections_refused: Counter::default(),
             certificate_expiry: Gauge::default(),
             ca_expiry: Gauge::default(),
+            secrets_watched: Gauge::default(),
+            secrets_known: Gauge::default(),
             certificate: Reloads::default(),
             config: Reloads::default(),
             registry: Registry::default(),
@@ -181,6 +187,16 @@ impl Metrics {
             "When the newest CA in the Secret ends; 0: certificates are not self-managed",
             Unit::Seconds,
             it.ca_expiry.clone(),
+        );
+        r.register(
+            "secrets_watched",
+            "Secrets that sidecars refer to, by name, of which it is to be known which namespaces have them",
+            it.secrets_watched.clone(),
+        );
+        r.register(
+            "secrets_known",
+            "Those of which it is known; fewer than are watched: missing ones are not noticed",
+            it.secrets_known.clone(),
         );
         it.certificate.register(r, "certificate", "certificate");
         it.config.register(r, "config", "configuration");

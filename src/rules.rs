@@ -1,10 +1,13 @@
 //! The configuration as decisions use it: compiled once, immutable, shared by all reviews.
 
 mod index;
+mod needs;
 
-use crate::{config::Config, sidecar::Template};
+use crate::{config::Config, select::Subject, sidecar::Template};
 use index::Index;
-use std::collections::{BTreeMap, HashMap, HashSet};
+pub(crate) use needs::Missing;
+use needs::Needs;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The labels of one namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -31,7 +34,11 @@ pub struct Rules {
     /// What else it was compiled for.
     pub setting: Setting,
     /// What never changes between the pods of a profile, by its position in the configuration.
-    pub(crate) templates: Vec<Template>,
+    templates: Vec<Template>,
+    /// The same for namespaces without the Cluster Agent's token; empty where that is never known, or there is no Cluster Agent.
+    without_cluster_agent: Vec<Template>,
+    /// The Secrets of each profile.
+    needs: Vec<Needs>,
     /// The images of all profiles, without tags and digests: a container that runs one is an agent.
     agents: HashSet<String>,
     index: Index,
@@ -43,8 +50,32 @@ impl Rules {
         let index = Index::new(&config.selectors);
         let templates =
             config.profiles.iter().map(|profile| Template::new(&config, profile, &setting)).collect();
+        let without_cluster_agent = if setting.offline || config.cluster_agent.is_none() {
+            Vec::new()
+        } else {
+            let without = needs::without_cluster_agent(&config);
+            without.profiles.iter().map(|profile| Template::new(&without, profile, &setting)).collect()
+        };
+        let needs = config.profiles.iter().map(|profile| Needs::of(&config, profile)).collect();
         let agents = config.profiles.iter().map(|profile| profile.image.repository()).collect();
-        Self { config, setting, templates, agents, index }
+        Self { config, setting, templates, without_cluster_agent, needs, agents, index }
+    }
+
+    /// What never changes between the pods of a profile, with or without the Cluster Agent's part.
+    pub(crate) fn template(&self, profile: usize, without_cluster_agent: bool) -> Option<&Template> {
+        let templates = if without_cluster_agent { &self.without_cluster_agent } else { &self.templates };
+        templates.get(profile)
+    }
+
+    /// What the pod's namespace is known to lack of what the sidecar of a profile needs.
+    pub(crate) fn missing<'a>(&'a self, profile: usize, subject: Subject<'a>) -> Option<Missing<'a>> {
+        self.needs.get(profile)?.missing(subject)
+    }
+
+    /// The names of the Secrets that sidecars cannot start without: none where nothing is injected.
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        let needs = if self.config.enabled { self.needs.as_slice() } else { &[] };
+        needs.iter().flat_map(Needs::names).collect()
     }
 
     /// Whether an image, without its tag and digest, is one that some profile injects.

@@ -15,6 +15,8 @@ pub enum SkipReason {
     AgentPresent,
     /// No selector matches.
     NoMatch,
+    /// The namespace is known to be without the API key's Secret.
+    SecretMissing,
     /// What must be added contradicts the pod.
     Conflict,
     /// With the sidecar the pod exceeds the largest size of Fargate, and without it didn't.
@@ -25,13 +27,14 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// Every reason, in the order of the questions.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NotApplicable,
         Self::OptedOut,
         Self::NamespaceExcluded,
         Self::UnsupportedPod,
         Self::AgentPresent,
         Self::NoMatch,
+        Self::SecretMissing,
         Self::Conflict,
         Self::TooLarge,
         Self::InternalError,
@@ -46,6 +49,7 @@ impl SkipReason {
             Self::UnsupportedPod => "unsupported_pod",
             Self::AgentPresent => "agent_present",
             Self::NoMatch => "no_match",
+            Self::SecretMissing => "secret_missing",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
             Self::InternalError => "internal_error",
@@ -82,6 +86,8 @@ pub struct Subject<'a> {
     pub namespace: &'a str,
     /// The labels of that namespace, where known.
     pub namespace_labels: Option<&'a crate::rules::Labels>,
+    /// What is known of the cluster; `None` without one.
+    pub moment: Option<crate::seen::Moment<'a>>,
 }
 
 /// A decision with everything a caller tells about it.

@@ -19,7 +19,7 @@ use crate::{
     decisions::Decisions,
     in_force::Store,
     metrics::{HandshakeFailure, Metrics},
-    rules::Namespaces,
+    seen::Seen,
     shutdown::Tasks,
 };
 use accept::Acceptor;
@@ -92,8 +92,8 @@ pub struct Parts<R> {
     pub reviewer: R,
     /// The configuration in force.
     pub rules: Arc<Store>,
-    /// The labels of namespaces.
-    pub namespaces: Arc<ArcSwap<Namespaces>>,
+    /// What is known of the cluster.
+    pub seen: Arc<ArcSwap<Seen>>,
     /// The certificate.
     pub certificates: Arc<Served>,
     /// What else must be so to be ready.
@@ -137,7 +137,7 @@ impl Bound {
     /// Starts answering. `tasks` are those that keep the parts up to date; the servers' own join them.
     pub fn run<R: Reviewer>(self, parts: Parts<R>, mut tasks: Tasks) -> Result<Running, rustls::Error> {
         let Self { args: Args { bind: _, admin_bind: _, limits, timeouts }, reviews, admin, thread } = self;
-        let Parts { reviewer, rules, namespaces, certificates, checks, metrics } = parts;
+        let Parts { reviewer, rules, seen, certificates, checks, metrics } = parts;
         let decisions = Arc::new(Decisions::default());
         let draining = CancellationToken::new();
         let shared = |timeouts| Shared {
@@ -150,6 +150,7 @@ impl Bound {
 
         let pages = Arc::new(Admin {
             rules: rules.clone(),
+            seen: seen.clone(),
             certificates: certificates.clone(),
             checks,
             metrics: metrics.clone(),
@@ -161,7 +162,7 @@ impl Bound {
             handler: Arc::new(Reviews {
                 reviewer,
                 rules,
-                namespaces,
+                seen,
                 metrics: metrics.clone(),
                 decisions,
                 limits,

@@ -1,6 +1,12 @@
 //! The log: one JSON object a line on stderr.
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
+};
 
 /// Why a log level cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -12,11 +18,10 @@ pub struct BadLevel(String);
 ///
 /// A panic becomes a line too, with its place but without its message, which may hold parts of a pod.
 pub fn init(level: &str) -> Result<(), BadLevel> {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter(level)?)
+    let lines = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+    registry()
+        .with(filter(level)?)
+        .with(lines)
         .try_init()
         // Whoever set a logger before us keeps it.
         .unwrap_or_default();
@@ -27,7 +32,7 @@ pub fn init(level: &str) -> Result<(), BadLevel> {
     Ok(())
 }
 
-fn filter(level: &str) -> Result<EnvFilter, BadLevel> {
+fn filter(level: &str) -> Result<Targets, BadLevel> {
     let bad = || BadLevel(level.into());
     // The parser takes nothing for "error", and a misspelt word for a target of which everything is logged.
     let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
@@ -38,9 +43,9 @@ fn filter(level: &str) -> Result<EnvFilter, BadLevel> {
         Ok(LevelFilter::OFF) => "off".into(),
         Ok(LevelFilter::ERROR) => "error".into(),
         Ok(level) => format!("warn,{}={level}", env!("CARGO_CRATE_NAME")),
-        Err(_) => level.to_owned(),
+        Err(_) => level.split(',').map(str::trim).collect::<Vec<_>>().join(","),
     };
-    EnvFilter::builder().parse(directives).map_err(|_| bad())
+    directives.parse().map_err(|_| bad())
 }
 
 #[cfg(test)]
@@ -52,7 +57,9 @@ mod tests {
         assert_eq!(filter("debug").unwrap().to_string(), "datadog_sidecar_injector=debug,warn");
         assert_eq!(filter("INFO").unwrap().to_string(), "datadog_sidecar_injector=info,warn");
         assert_eq!(filter("error").unwrap().to_string(), "error");
-        assert_eq!(filter("info,kube=debug").unwrap().to_string(), "kube=debug,info");
+        for list in ["info,kube=debug", "kube=debug, info"] {
+            assert_eq!(filter(list).unwrap().to_string(), "kube=debug,info");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Configurations of many selectors and profiles.
+//! Configurations: of many selectors and profiles, and of one profile with everything.
 
 use std::fmt::Write;
 
@@ -10,6 +10,9 @@ pub enum Matching {
     /// None, which is the usual case in a cluster.
     None,
 }
+
+/// A values file with one profile that states everything.
+pub const EVERY_FEATURE: &str = include_str!("every_feature.yaml");
 
 /// A values file. With more than one profile, each selector names its own (modulo their number).
 pub fn values(selectors: usize, profiles: usize, matching: Matching) -> String {

@@ -12,12 +12,14 @@ use crate::{
     metrics::Metrics,
     reload,
     rules::Setting,
+    seen::Seen,
     server::{self, Admission, Limits, Parts, Running, Timeouts},
     shutdown::{Signals, Tasks},
     telemetry,
 };
 use anyhow::Context;
-use clap::Args;
+use arc_swap::ArcSwap;
+use clap::{ArgAction, Args};
 use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
@@ -40,6 +42,10 @@ pub(super) struct Serve {
     /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
     kubernetes_version: Option<u32>,
+
+    /// Whether to watch, in all namespaces, the Secrets that sidecars refer to: without, none counts as missing.
+    #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    watch_secrets: bool,
 
     /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog")]
@@ -100,6 +106,7 @@ impl Serve {
         let Self {
             config,
             kubernetes_version,
+            watch_secrets,
             own_namespace,
             drain_delay,
             bind,
@@ -142,34 +149,25 @@ impl Serve {
         }
         let served = Arc::new(Served::new(metrics.clone()));
         let ca = certificates.start(&served, &metrics, &mut tasks)?;
-        let namespaces = Arc::new(cluster::namespaces::Known::default());
+        let seen = Arc::<ArcSwap<Seen>>::default();
         let client = connect().await?;
         let mut checks = Vec::new();
         if certificates.self_managed {
             checks.push(self_managed.start(client.clone(), own_namespace, &served, &metrics, &mut tasks)?);
         }
         if let Some(client) = client {
-            checks.extend(watch_cluster(
-                client,
-                kubernetes_version.is_some(),
-                &rules,
-                &namespaces,
-                &mut tasks,
-            ));
+            let version_given = kubernetes_version.is_some();
+            checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
+            if *watch_secrets {
+                let known = cluster::secrets::Known::new(seen.clone(), metrics.clone());
+                let rules = rules.clone();
+                tasks.spawn("secrets", |stop| cluster::secrets::watch(client, rules, known, stop));
+            }
         }
 
         let (address, admin_address) = (bound.address()?, bound.admin_address()?);
-        let running = bound.run(
-            Parts {
-                reviewer: Admission,
-                rules,
-                namespaces: namespaces.labels.clone(),
-                certificates: served,
-                checks,
-                metrics,
-            },
-            tasks,
-        )?;
+        let running = bound
+            .run(Parts { reviewer: Admission, rules, seen, certificates: served, checks, metrics }, tasks)?;
         tracing::info!(%address, %admin_address, version = env!("CARGO_PKG_VERSION"), "Listening");
         if std::io::stderr().is_terminal() {
             greet(address, admin_address, ca.as_deref());
@@ -181,7 +179,9 @@ impl Serve {
 /// A client of the cluster, where there is one.
 async fn connect() -> anyhow::Result<Option<kube::Client>> {
     if !cluster::is_there() {
-        tracing::info!("There is no cluster to ask: labels of namespaces are unknown, but for their name");
+        tracing::info!(
+            "There is no cluster to ask: labels of namespaces are unknown, but for their name, and so is which of them have Secrets"
+        );
         return Ok(None);
     }
     Ok(Some(cluster::connect().await.context("cannot use the cluster's configuration")?))
@@ -189,10 +189,10 @@ async fn connect() -> anyhow::Result<Option<kube::Client>> {
 
 /// Starts what is learnt from the API server. Returns what must be known to be ready.
 fn watch_cluster(
-    client: kube::Client,
+    client: &kube::Client,
     version_given: bool,
     rules: &Arc<Store>,
-    namespaces: &Arc<cluster::namespaces::Known>,
+    seen: &Arc<ArcSwap<Seen>>,
     tasks: &mut Tasks,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -210,9 +210,10 @@ fn watch_cluster(
             }
         }));
     }
-    let known = namespaces.clone();
+    let namespaces = Arc::new(cluster::namespaces::Known::new(seen.clone()));
+    let (client, known) = (client.clone(), namespaces.clone());
     tasks.spawn("namespaces", |stop| cluster::namespaces::watch(client, known, stop));
-    let (known, rules) = (namespaces.clone(), rules.clone());
+    let (known, rules) = (namespaces, rules.clone());
     checks.push(Check::new("namespaces", move || {
         if rules.load().rules.needs_namespace_labels() && !known.is_synced() {
             return Err("their labels, which a selector asks for, are not known yet".into());

@@ -1,12 +1,15 @@
-//! The labels of namespaces, from a watch of their metadata.
+//! The labels of namespaces, and when those were made, from a watch of their metadata.
 
-use crate::rules::Namespaces;
+use crate::{
+    rules::{Labels, Namespaces},
+    seen::{Created, Seen},
+};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
-    core::PartialObjectMeta,
+    core::{ObjectMeta, PartialObjectMeta},
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
@@ -18,18 +21,40 @@ use std::sync::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The labels that are known, and whether those of every namespace are.
-#[derive(Debug, Default)]
+/// Keeps what reviews know of namespaces up to date.
+#[derive(Debug)]
 pub struct Known {
-    /// Read by reviews.
-    pub labels: Arc<ArcSwap<Namespaces>>,
+    seen: Arc<ArcSwap<Seen>>,
     synced: AtomicBool,
 }
 
+/// What a list brings.
+type Listed = (Namespaces, Created);
+
 impl Known {
+    /// Writes into what reviews read.
+    pub fn new(seen: Arc<ArcSwap<Seen>>) -> Self {
+        Self { seen, synced: AtomicBool::new(false) }
+    }
+
     /// Whether every namespace has been seen once.
     pub fn is_synced(&self) -> bool {
         self.synced.load(Ordering::Relaxed)
+    }
+
+    /// Others write what else is seen.
+    fn store(&self, namespaces: &Arc<Namespaces>, created: &Arc<Created>) {
+        self.seen.rcu(|seen| Seen {
+            namespaces: namespaces.clone(),
+            created: created.clone(),
+            ..Seen::clone(seen)
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Namespaces, &mut Created)) {
+        let Seen { mut namespaces, mut created, .. } = Seen::clone(&self.seen.load());
+        change(Arc::make_mut(&mut namespaces), Arc::make_mut(&mut created));
+        self.store(&namespaces, &created);
     }
 }
 
@@ -47,55 +72,66 @@ pub async fn watch(client: Client, known: Arc<Known>, stop: CancellationToken) {
 }
 
 /// `listed` collects a list until it is complete: a half of it is not what there is.
-fn apply(event: Event<PartialObjectMeta<Namespace>>, known: &Known, listed: &mut Option<Namespaces>) {
+fn apply(event: Event<PartialObjectMeta<Namespace>>, known: &Known, listed: &mut Option<Listed>) {
     match event {
-        Event::Init => *listed = Some(Namespaces::new()),
+        Event::Init => *listed = Some(Listed::default()),
         Event::InitApply(namespace) => {
-            let (name, labels) = parts(namespace);
-            listed.get_or_insert_default().insert(name, labels);
+            let (namespaces, created) = listed.get_or_insert_default();
+            insert(parts(namespace), namespaces, created);
         }
         Event::InitDone => {
-            if let Some(all) = listed.take() {
+            if let Some((namespaces, created)) = listed.take() {
                 if !known.is_synced() {
-                    tracing::info!(namespaces = all.len(), "Learnt the labels of namespaces");
+                    tracing::info!(namespaces = namespaces.len(), "Learnt the labels of namespaces");
                 }
-                known.labels.store(Arc::new(all));
+                known.store(&Arc::new(namespaces), &Arc::new(created));
                 known.synced.store(true, Ordering::Relaxed);
             }
         }
         Event::Apply(namespace) => {
-            let (name, labels) = parts(namespace);
-            let now = known.labels.load();
-            if now.get(&name) != Some(&labels) {
-                let mut next = Namespaces::clone(&now);
-                next.insert(name, labels);
-                known.labels.store(Arc::new(next));
+            let parts = parts(namespace);
+            let (name, labels, made) = &parts;
+            let seen = known.seen.load();
+            if seen.namespaces.get(name) != Some(labels) || seen.created.get(name) != made.as_ref() {
+                known.change(|namespaces, created| insert(parts, namespaces, created));
             }
         }
         Event::Delete(namespace) => {
-            let (name, _) = parts(namespace);
-            let mut next = Namespaces::clone(&known.labels.load());
-            next.remove(&name);
-            known.labels.store(Arc::new(next));
+            let (name, ..) = parts(namespace);
+            known.change(|namespaces, created| {
+                namespaces.remove(&name);
+                created.remove(&name);
+            });
         }
     }
 }
 
-fn parts(namespace: PartialObjectMeta<Namespace>) -> (String, crate::rules::Labels) {
-    let metadata = namespace.metadata;
-    (metadata.name.unwrap_or_default(), metadata.labels.unwrap_or_default())
+/// A namespace's name, its labels, and when it was made.
+fn parts(namespace: PartialObjectMeta<Namespace>) -> (String, Labels, Option<u64>) {
+    let ObjectMeta { name, labels, creation_timestamp, .. } = namespace.metadata;
+    let made = creation_timestamp.and_then(|made| made.0.as_second().try_into().ok());
+    (name.unwrap_or_default(), labels.unwrap_or_default(), made)
+}
+
+fn insert(parts: (String, Labels, Option<u64>), namespaces: &mut Namespaces, created: &mut Created) {
+    let (name, labels, made) = parts;
+    if let Some(made) = made {
+        created.insert(name.clone(), made);
+    }
+    namespaces.insert(name, labels);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::ObjectMeta;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn namespace(name: &str, team: &str) -> PartialObjectMeta<Namespace> {
         PartialObjectMeta {
             metadata: ObjectMeta {
                 name: Some(name.into()),
                 labels: Some([("team".to_owned(), team.to_owned())].into()),
+                creation_timestamp: Some(Time("2023-11-14T22:13:20Z".parse().unwrap())),
                 ..ObjectMeta::default()
             },
             ..PartialObjectMeta::default()
@@ -103,15 +139,18 @@ mod tests {
     }
 
     fn teams(known: &Known) -> Vec<(String, String)> {
+        let seen = known.seen.load();
         let mut all: Vec<_> =
-            known.labels.load().iter().map(|(name, labels)| (name.clone(), labels["team"].clone())).collect();
+            seen.namespaces.iter().map(|(name, labels)| (name.clone(), labels["team"].clone())).collect();
+        assert_eq!(seen.created.len(), all.len());
+        assert!(seen.created.values().all(|made| *made == 1_700_000_000));
         all.sort();
         all
     }
 
     #[test]
     fn a_list_counts_when_it_is_complete() {
-        let (known, mut listed) = (Known::default(), None);
+        let (known, mut listed) = (Known::new(Arc::default()), None);
         let mut feed = |event| apply(event, &known, &mut listed);
         feed(Event::Init);
         feed(Event::InitApply(namespace("a", "red")));

@@ -11,7 +11,8 @@ use crate::{
     decisions::Decisions,
     in_force::{InForce, Store},
     metrics::{self, Metrics},
-    rules::{Namespaces, Rules},
+    rules::Rules,
+    seen::Seen,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -21,7 +22,11 @@ use hyper::{
     body::{Body, Incoming},
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -38,7 +43,7 @@ pub trait Reviewer: Send + Sync + 'static {
         &self,
         body: &[u8],
         rules: &Rules,
-        namespaces: &Namespaces,
+        seen: &Seen,
     ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 }
 
@@ -47,8 +52,9 @@ pub trait Reviewer: Send + Sync + 'static {
 pub struct Admission;
 
 impl Reviewer for Admission {
-    async fn review(&self, body: &[u8], rules: &Rules, namespaces: &Namespaces) -> Result<Answer, Refusal> {
-        admission::review(body, rules, namespaces)
+    async fn review(&self, body: &[u8], rules: &Rules, seen: &Seen) -> Result<Answer, Refusal> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        admission::review(body, rules, seen, now.as_secs())
     }
 }
 
@@ -57,7 +63,7 @@ impl Reviewer for Admission {
 pub(crate) struct Reviews<R> {
     pub(crate) reviewer: R,
     pub(crate) rules: Arc<Store>,
-    pub(crate) namespaces: Arc<ArcSwap<Namespaces>>,
+    pub(crate) seen: Arc<ArcSwap<Seen>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Arc<Decisions>,
     pub(crate) limits: Limits,
@@ -118,8 +124,8 @@ impl<R: Reviewer> Reviews<R> {
 
     /// The decision, or "as it is" where deciding fails.
     async fn decide(&self, body: &[u8], rules: &Rules, deadline: Instant) -> Result<Answer, Refused> {
-        let namespaces = self.namespaces.load_full();
-        let review = async { self.reviewer.review(body, rules, &namespaces).await };
+        let seen = self.seen.load_full();
+        let review = async { self.reviewer.review(body, rules, &seen).await };
         // What a panic leaves half done is only what belonged to this review.
         let review = AssertUnwindSafe(review).catch_unwind();
         let why = match timeout_at(deadline, review).await {
@@ -147,7 +153,7 @@ impl<R: Reviewer> Reviews<R> {
         in_force.counters.count(decision.outcome, decision.profile);
         self.metrics.body_size.observe(bytes as f64);
         self.metrics.review_duration.observe(took.as_secs_f64());
-        self.metrics.last_review.set(metrics::seconds(std::time::SystemTime::now()));
+        self.metrics.last_review.set(metrics::seconds(SystemTime::now()));
         let profile = in_force.counters.profile(decision.profile);
         tracing::debug!(
             uid = about.uid,

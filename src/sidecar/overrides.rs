@@ -28,8 +28,10 @@ pub(crate) struct Overrides {
     pub(super) resources: Asked,
     /// Commands of containers that state none.
     pub(super) entrypoints: Entrypoints,
+    /// Whether the Cluster Agent's part is left out. No annotation asks for that: the namespace has no token.
+    pub(crate) without_cluster_agent: bool,
     /// What is bad or not allowed, and so ignored.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Requests and limits asked for.
@@ -53,6 +55,7 @@ impl Overrides {
             mode: reader.mode(),
             resources: reader.resources(),
             entrypoints: reader.entrypoints(),
+            without_cluster_agent: false,
             warnings: reader.warnings,
         }
     }

@@ -4,10 +4,14 @@ use crate::harness::{
     Release, audit, pods,
     processes::{Process, free_port},
     release::NAME,
-    scene::{documents, in_namespace},
+    scene::{SECRET, documents, in_namespace},
     skipped, wait, yaml,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use datadog_sidecar_injector::{
+    config,
+    rules::{Rules, Setting},
+};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener, process::Command};
 
@@ -109,11 +113,49 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let expected = [
         "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
         "namespaces: get list watch",
+        "secrets/datadog-secret: list watch",
         "secrets/datadog-sidecar-injector-ca: get list patch watch",
         "secrets: create",
     ];
     assert_eq!(own, expected);
-    assert_eq!(rights(&release, &account, "default").await, expected[..2]);
+    assert_eq!(rights(&release, &account, "default").await, expected[..3]);
+
+    let injection =
+        |text: &str| format!("clusterAgent: {{admissionController: {{agentSidecarInjection: {{{text}}}}}}}");
+    let named = "{name: one, apiKeySecret: {name: a}, clusterAgentTokenSecret: {name: b}}";
+    for (values, secrets) in [
+        (injection("enabled: false"), None),
+        ("injector: {rbac: {readSecrets: false}}".to_owned(), None),
+        ("clusterAgent: {enabled: false}".to_owned(), Some("datadog-secret")),
+        (injection("clusterAgentTokenSecret: {name: token}"), Some("datadog-secret,token")),
+        (injection(&format!("profiles: [{named}]")), Some("a,b,datadog-secret")),
+        // The default profile lies under the others.
+        (
+            injection(&format!(
+                "profiles: [{{apiKeySecret: {{name: c}}, clusterAgentTokenSecret: null}}, {named}]"
+            )),
+            Some("a,b,c,datadog-secret"),
+        ),
+        (
+            injection(
+                "profiles: [{env: [{name: DD_CLUSTER_AGENT_AUTH_TOKEN, \
+            valueFrom: {secretKeyRef: {name: vault, key: k}}}]}]",
+            ),
+            Some("datadog-secret,vault"),
+        ),
+    ] {
+        release.put("upgrade", &values);
+        let may: Vec<_> = rights(&release, &account, "default").await;
+        let found = may.iter().find_map(|right| right.strip_prefix("secrets/")?.strip_suffix(": list watch"));
+        assert_eq!(found, secrets, "{values}");
+        // The program watches no other: what it may not read it could not know.
+        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let rules = Rules::compile(config::load(&values, "values.yaml").unwrap(), setting);
+        if let Some(secrets) = secrets {
+            let may: Vec<&str> = secrets.split(',').collect();
+            assert!(rules.secrets().iter().all(|name| may.contains(name)), "{values}: {:?}", rules.secrets());
+        }
+    }
     release.uninstall().await;
 }
 
@@ -142,8 +184,8 @@ async fn rights(release: &Release, account: &str, namespace: &str) -> Vec<String
         for group in list(rule, "apiGroups") {
             for resource in list(rule, "resources") {
                 let group = if group.is_empty() { String::new() } else { format!("{group}/") };
-                let name =
-                    list(rule, "resourceNames").first().map_or_else(String::new, |name| format!("/{name}"));
+                let names = list(rule, "resourceNames").join(",");
+                let name = if names.is_empty() { names } else { format!("/{names}") };
                 found.push(format!("{group}{resource}{name}: {}", list(rule, "verbs").join(" ")));
             }
         }
@@ -222,12 +264,8 @@ async fn serving(release: &Release, values: &str) -> Option<Replica> {
     fs::create_dir_all(&folder).unwrap();
     let name = format!("{NAME}.{}.svc", release.namespace);
     release.cluster.authority.server(&[&name]).write(&folder, "tls");
-    let account =
-        format!("{{name: admin, user: {{as: 'system:serviceaccount:{}:{NAME}', ", release.namespace);
-    let kubeconfig = fs::read_to_string(&release.cluster.kubeconfig).unwrap();
-    let as_account = kubeconfig.replace("{name: admin, user: {", &account);
-    assert_ne!(as_account, kubeconfig);
-    fs::write(folder.join("kubeconfig"), as_account).unwrap();
+    let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
+    let kubeconfig = release.cluster.kubeconfig_as(&account);
     let service = release.get("v1", "Service", NAME).await.unwrap();
     let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
     if let Err(error) = TcpListener::bind(&address) {
@@ -240,7 +278,7 @@ async fn serving(release: &Release, values: &str) -> Option<Replica> {
     let arguments = deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
     let here = folder.display();
     let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-    command.env_clear().env("KUBECONFIG", folder.join("kubeconfig")).env("POD_NAMESPACE", &release.namespace);
+    command.env_clear().env("KUBECONFIG", kubeconfig).env("POD_NAMESPACE", &release.namespace);
     for argument in arguments {
         let argument = argument.as_str().unwrap();
         command.arg(match argument.split_once('=') {
@@ -288,6 +326,7 @@ async fn the_api_server_reaches_the_injector_through_the_service() {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     release.api.create(&namespace).await.created();
     release.make_account("shop").await;
+    release.api.create(&in_namespace(yaml(SECRET), "shop")).await.created();
 
     let several = "[{objectSelector: {matchLabels: {app: redis}}}, \
         {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}]";

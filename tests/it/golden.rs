@@ -5,6 +5,7 @@
 //! | `in.yaml` | the pod; its first comment says what the case shows |
 //! | `config.yaml` | the configuration; none: the defaults |
 //! | `setting.yaml` | `namespace`, `namespaceLabels`, `kubernetesMinor`, `offline`, where they are not the usual ones |
+//! | `secrets.yaml` | `known`: namespaces and keys of the Secrets that are watched; `namespaceAge`: in seconds; without the file nothing is known |
 //! | `decision.yaml` | what was decided, and all that is told of it |
 //! | `patch.json` | the operations; none where nothing changes |
 //! | `out.yaml` | the pod with the operations applied |
@@ -16,13 +17,16 @@ use datadog_sidecar_injector::{
     config::{self, Config},
     decide::decide,
     rules::{Labels, Rules, Setting},
+    seen::{Moment, Secrets, Seen},
     select::{Decision, SkipReason, Subject},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 #[derive(Deserialize)]
@@ -37,6 +41,25 @@ struct Around {
 impl Default for Around {
     fn default() -> Self {
         Self { namespace: "shop".into(), namespace_labels: None, kubernetes_minor: 35, offline: false }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Known {
+    namespace_age: u64,
+    known: HashMap<String, HashMap<String, Vec<Box<str>>>>,
+}
+
+impl Known {
+    fn seen(self, namespace: &str) -> Seen {
+        let mut secrets = Secrets::default();
+        for (name, holders) in self.known {
+            secrets.insert(&name, holders.into_iter().map(|(k, v)| (k.into(), v.into())).collect());
+        }
+        // The clock stands at the age.
+        let created = [(namespace.to_owned(), 0)].into();
+        Seen { secrets: secrets.into(), created: Arc::new(created), ..Seen::default() }
     }
 }
 
@@ -71,8 +94,14 @@ fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
     };
     let rules = Rules::compile(Config { hash: "0123456789abcdef".into(), ..config }, setting);
     let pod: Value = serde_saphyr::from_str(&read(case, "in.yaml").unwrap()).unwrap();
-    let subject =
-        Subject { namespace: &around.namespace, namespace_labels: around.namespace_labels.as_ref() };
+    let known: Known =
+        read(case, "secrets.yaml").map(|text| serde_saphyr::from_str(&text).unwrap()).unwrap_or_default();
+    let (now, seen) = (known.namespace_age, known.seen(&around.namespace));
+    let subject = Subject {
+        namespace: &around.namespace,
+        namespace_labels: around.namespace_labels.as_ref(),
+        moment: (!around.offline).then_some(Moment { seen: &seen, now }),
+    };
     let decision = decide(pod.to_string().as_bytes(), subject, &rules).unwrap();
     let after = laws::applied(&pod, &decision);
 

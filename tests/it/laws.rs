@@ -93,7 +93,7 @@ fn every_feature(config: &mut Config) {
 /// Decides a pod of namespace `shop`.
 pub fn decided(rules: &Rules, pod: &Value) -> Decision {
     let labels = Labels::from([("team".to_owned(), "shop".to_owned())]);
-    let subject = Subject { namespace: "shop", namespace_labels: Some(&labels) };
+    let subject = Subject { namespace: "shop", namespace_labels: Some(&labels), moment: None };
     decide(pod.to_string().as_bytes(), subject, rules).unwrap()
 }
 

@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod by_hand;
 mod chart;
 mod collection;
 mod config;

@@ -323,16 +323,16 @@ proptest! {
     /// Whatever bytes come in, a review is answered or refused.
     #[test]
     fn no_bytes_end_the_process(bytes in vec(any::<u8>(), 0..200), cut in 0usize..400) {
-        use datadog_sidecar_injector::{admission::review, rules::Namespaces};
+        use datadog_sidecar_injector::{admission::review, seen::Seen};
         let (_, rules) = laws::configurations().swap_remove(0);
-        let _ = review(&bytes, &rules, &Namespaces::new());
+        let _ = review(&bytes, &rules, &Seen::default(), 0);
         let whole = json!({"apiVersion": "admission.k8s.io/v1", "request": {"uid": "1", "operation": "CREATE",
             "kind": {"kind": "Pod"}, "object": {"spec": {"containers": [{"name": "a", "env": [{"name": "DD_ENV"}]}]}}}});
         let mut text = whole.to_string().into_bytes();
         text.truncate(cut);
-        let _ = review(&text, &rules, &Namespaces::new());
+        let _ = review(&text, &rules, &Seen::default(), 0);
         text.splice(cut.min(text.len())..cut.min(text.len()), bytes);
-        let _ = review(&text, &rules, &Namespaces::new());
+        let _ = review(&text, &rules, &Seen::default(), 0);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// The modules that decide, and what none of them may touch.
-const DECIDING: [&str; 11] = [
+const DECIDING: [&str; 12] = [
     "admission",
     "config",
     "decide",
@@ -13,6 +13,7 @@ const DECIDING: [&str; 11] = [
     "pod",
     "quantity",
     "rules",
+    "seen",
     "select",
     "sidecar",
 ];

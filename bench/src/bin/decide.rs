@@ -4,28 +4,39 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use datadog_sidecar_injector::{
     admission, config,
-    rules::{Namespaces, Rules, Setting},
+    rules::{Rules, Setting},
+    seen::{Secrets, Seen},
 };
 use injector_bench::{
     body::Size,
     echo,
     process::{CACHEGRIND, MEMCHECK, counted, has_valgrind},
     report::{self, Measure},
-    values::{Matching, values},
+    values::{EVERY_FEATURE, Matching, values},
 };
 use std::{hint::black_box, process::Command, time::Instant};
 
 /// So many selectors and profiles.
 type Many = (usize, usize, Matching);
 
-/// What is decided: with so many selectors and profiles, or nothing but the uid.
-const CASES: [(&str, Option<Many>); 6] = [
-    ("echo", None),
-    ("injected", Some((1, 1, Matching::Last))),
-    ("no selector matches", Some((1, 1, Matching::None))),
-    ("1,000 selectors, the last matches", Some((1000, 1, Matching::Last))),
-    ("1,000 selectors, none matches", Some((1000, 1, Matching::None))),
-    ("1,000 selectors and profiles, the last matches", Some((1000, 1000, Matching::Last))),
+/// What a review is decided by.
+enum By {
+    /// Nothing: all that is read is the uid.
+    Nothing,
+    /// A number of selectors and profiles.
+    Many(Many),
+    /// One profile with all that a profile can state.
+    EveryFeature,
+}
+
+const CASES: [(&str, By); 7] = [
+    ("echo", By::Nothing),
+    ("injected", By::Many((1, 1, Matching::Last))),
+    ("injected, every feature on", By::EveryFeature),
+    ("no selector matches", By::Many((1, 1, Matching::None))),
+    ("1,000 selectors, the last matches", By::Many((1000, 1, Matching::Last))),
+    ("1,000 selectors, none matches", By::Many((1000, 1, Matching::None))),
+    ("1,000 selectors and profiles, the last matches", By::Many((1000, 1000, Matching::Last))),
 ];
 
 /// What runs under valgrind, twice, so that the difference leaves the start out.
@@ -52,6 +63,8 @@ struct Arguments {
 struct Case {
     name: String,
     rules: Option<Rules>,
+    /// As in a cluster where every namespace has its Secrets.
+    seen: Seen,
 }
 
 fn main() -> Result<()> {
@@ -103,19 +116,30 @@ fn table(size: Size, cases: &[Case], arguments: &Arguments, counting: bool) -> R
 
 impl Case {
     fn new(number: usize) -> Result<Self> {
-        let (name, many) = CASES.get(number).context("no such case")?;
-        let rules = |&(selectors, profiles, matching)| -> Result<Rules> {
-            let config = config::load(&values(selectors, profiles, matching), "values.yaml")?;
+        let (name, by) = CASES.get(number).context("no such case")?;
+        let yaml = match by {
+            By::Nothing => None,
+            By::Many((selectors, profiles, matching)) => Some(values(*selectors, *profiles, *matching)),
+            By::EveryFeature => Some(EVERY_FEATURE.to_owned()),
+        };
+        let rules = |yaml: String| -> Result<Rules> {
+            let config = config::load(&yaml, "values.yaml")?;
             let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
             Ok(Rules::compile(config, setting))
         };
-        Ok(Self { name: (*name).to_owned(), rules: many.as_ref().map(rules).transpose()? })
+        let rules = yaml.map(rules).transpose()?;
+        let mut secrets = Secrets::default();
+        for name in rules.iter().flat_map(Rules::secrets) {
+            secrets.insert(name, [("shop-prod".into(), ["api-key".into(), "token".into()].into())].into());
+        }
+        let seen = Seen { secrets: secrets.into(), ..Seen::default() };
+        Ok(Self { name: (*name).to_owned(), rules, seen })
     }
 
     fn decide(&self, body: &[u8]) -> Result<Vec<u8>> {
         match &self.rules {
             None => echo::review(body),
-            Some(rules) => Ok(admission::review(body, rules, &Namespaces::new())?.body),
+            Some(rules) => Ok(admission::review(body, rules, &self.seen, 0)?.body),
         }
     }
 

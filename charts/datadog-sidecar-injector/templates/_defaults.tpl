@@ -133,6 +133,9 @@
     "networkPolicy": {
       "enabled": false
     },
+    "rbac": {
+      "readSecrets": true
+    },
     "serviceAccount": {
       "annotations": {}
     },

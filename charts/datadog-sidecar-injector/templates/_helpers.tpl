@@ -41,6 +41,37 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toYaml (dict "datadog" $datadog "clusterAgent" (set $agent "admissionController" $controller)) -}}
 {{- end -}}
 
+{{- /* Of the filled-in values: the names of the Secrets that sidecars refer to, as JSON; those of variables are perhaps not all in use. */ -}}
+{{- define "datadog-sidecar-injector.secrets" -}}
+{{- $injection := .clusterAgent.admissionController.agentSidecarInjection -}}
+{{- $keys := dict "DD_API_KEY" "apiKeySecret" -}}
+{{- if and .clusterAgent.enabled $injection.clusterAgentCommunicationEnabled -}}
+{{-   $_ := set $keys "DD_CLUSTER_AGENT_AUTH_TOKEN" "clusterAgentTokenSecret" -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $variable, $key := $keys -}}
+{{-   $lowest := (get $injection $key).name -}}
+{{-   $env := $.datadog.env -}}
+{{-   range $profile := $injection.profiles -}}
+{{-     $name := (get $profile $key | default dict).name -}}
+{{-     if and $name (eq ($profile.name | default "default") "default") -}}
+{{-       $lowest = $name -}}
+{{-     else if $name -}}
+{{-       $names = append $names $name -}}
+{{-     end -}}
+{{-     $env = concat $env ($profile.env | default list) -}}
+{{-   end -}}
+{{-   $names = append $names $lowest -}}
+{{-   range $env -}}
+{{-     $reference := (.valueFrom | default dict).secretKeyRef | default dict -}}
+{{-     if and (eq .name $variable) $reference.name -}}
+{{-       $names = append $names $reference.name -}}
+{{-     end -}}
+{{-   end -}}
+{{- end -}}
+{{- $names | uniq | sortAlpha | toRawJson -}}
+{{- end -}}
+
 {{- /* The injector's image, of the filled-in values under `values`. */ -}}
 {{- define "datadog-sidecar-injector.image" -}}
 {{- $image := .values.injector.image -}}

@@ -36,8 +36,9 @@ pub(in crate::config) struct Injection {
     pub(in crate::config) api_key_secret: SecretRef,
     /// The Secret of the Cluster Agent's token, in the pod's namespace.
     pub(in crate::config) cluster_agent_token_secret: SecretRef,
-    /// What becomes of a pod whose namespace is known to lack the Secret of the API key: `skip` leaves it alone, `inject` adds
-    /// the sidecar, which then waits for the Secret. Without effect in this version: nothing is known of Secrets yet.
+    /// What becomes of a pod whose namespace is known to lack the Secret of the API key, or the key in it: `skip` leaves it alone,
+    /// `inject` adds the sidecar, which then waits for the Secret. In the first 30 seconds of a namespace nothing counts as
+    /// missing. Where only the token of the Cluster Agent is missing, the sidecar does without the Cluster Agent, either way.
     pub(in crate::config) on_missing_secret: OnMissingSecret,
     /// Which pods. The first that matches decides; without any, the pods labelled
     /// `agent.datadoghq.com/sidecar: fargate`.

@@ -32,6 +32,8 @@ pub(in crate::config) struct Injector {
     pod_disruption_budget: Budget,
     /// Who may reach the injector's pods, and whom they may reach.
     network_policy: Switch,
+    /// What the injector may do in the cluster.
+    rbac: Rbac,
     /// The injector's ServiceAccount.
     service_account: ServiceAccount,
     /// The PriorityClass of the injector's pods.
@@ -170,6 +172,15 @@ struct Switch {
     enabled: bool,
 }
 
+/// What the injector may do in the cluster.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+struct Rbac {
+    /// Whether it may read, in every namespace, the Secrets that sidecars refer to, to know where they are missing. It keeps their
+    /// keys alone, but RBAC can't give those without the values. Where `false`, no Secret counts as missing.
+    read_secrets: bool,
+}
+
 /// A ServiceAccount.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
@@ -192,6 +203,7 @@ impl Default for Injector {
             probe: Probe { enabled: true, timeout_seconds: 180 },
             pod_disruption_budget: Budget { enabled: true, max_unavailable: 1 },
             network_policy: Switch::default(),
+            rbac: Rbac::default(),
             service_account: ServiceAccount::default(),
             priority_class_name: String::new(),
             topology_spread_constraints: None,
@@ -220,6 +232,12 @@ impl Default for Image {
 impl Default for Probe {
     fn default() -> Self {
         Self { enabled: true, timeout_seconds: 180 }
+    }
+}
+
+impl Default for Rbac {
+    fn default() -> Self {
+        Self { read_secrets: true }
     }
 }
 

@@ -123,7 +123,7 @@ impl Api {
             .headers()
             .get_all("warning")
             .iter()
-            .map(|value| warning(value.to_str().unwrap()))
+            .map(|value| warning(str::from_utf8(value.as_bytes()).unwrap()))
             .collect();
         let body = response.into_body().collect_bytes().await.unwrap();
         Reply { status, warnings, body: serde_json::from_slice(&body).unwrap_or_default() }

@@ -23,7 +23,7 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-  - {level: None, namespaces: [quiet, quiet-plain]}
+  - {level: None, namespaces: [quiet, quiet-plain, quiet-restricted, quiet-restricted-plain]}
   - {level: RequestResponse, verbs: [create, update, patch], resources: [{group: '', resources: [pods, pods/ephemeralcontainers]}]}
   - level: Metadata
     verbs: [create, update, patch, delete]
@@ -36,7 +36,9 @@ const INJECTOR_ROLE: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: datadog-sidecar-injector}
-rules: [{apiGroups: [''], resources: [namespaces], verbs: [get, list, watch]}]
+rules:
+  - {apiGroups: [''], resources: [namespaces], verbs: [get, list, watch]}
+  - {apiGroups: [''], resources: [secrets], resourceNames: [datadog-secret], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -87,6 +89,16 @@ impl ControlPlane {
     /// A client with all rights. Clients don't outlive the runtime of a test, hence one for each.
     pub async fn api(&self) -> Api {
         Api::new(client(&self.kubeconfig).await)
+    }
+
+    /// A kubeconfig with the rights of another user, for a process.
+    pub fn kubeconfig_as(&self, user: &str) -> PathBuf {
+        let ours = fs::read_to_string(&self.kubeconfig).unwrap();
+        let theirs = ours.replace("{name: admin, user: {", &format!("{{name: admin, user: {{as: '{user}', "));
+        assert_ne!(ours, theirs);
+        let path = self.processes.folder().join(format!("{}.kubeconfig", user.replace(':', "-")));
+        fs::write(&path, theirs).unwrap();
+        path
     }
 
     /// A client with the rights of another user.

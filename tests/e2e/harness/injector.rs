@@ -8,7 +8,7 @@ use super::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -41,6 +41,11 @@ pub struct Injector {
 impl Injector {
     /// Starts the binary and waits until it says that it is ready.
     pub async fn start(scene: &Scene, config: &str, reached: Reached) -> Self {
+        Self::start_as(scene, config, reached, &scene.cluster.injector_kubeconfig).await
+    }
+
+    /// The same with the kubeconfig of another user.
+    pub async fn start_as(scene: &Scene, config: &str, reached: Reached, kubeconfig: &Path) -> Self {
         let (cluster, name) = (scene.cluster, scene.name);
         let folder = cluster.processes.folder().join(name);
         let certificates = folder.join("certificates");
@@ -48,7 +53,7 @@ impl Injector {
         fs::write(folder.join("config.yaml"), config).unwrap();
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-        command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig).arg("serve");
+        command.env_clear().env("KUBECONFIG", kubeconfig).env("LOG_LEVEL", "debug").arg("serve");
         command.arg("--config").arg(folder.join("config.yaml"));
         command.args(["--own-namespace", OWN_NAMESPACE, "--drain-delay", "0"]);
         command.args([format!("--bind=127.0.0.1:{port}"), format!("--admin-bind=127.0.0.1:{admin_port}")]);

@@ -27,6 +27,10 @@ spec:
     - {name: probe, image: probe, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
 ";
 
+/// What sidecars refer to.
+pub const SECRET: &str =
+    "{apiVersion: v1, kind: Secret, metadata: {name: datadog-secret}, stringData: {api-key: a, token: t}}";
+
 /// A test's own part of the cluster.
 pub struct Scene {
     pub cluster: &'static ControlPlane,
@@ -78,8 +82,14 @@ impl Scene {
         (scene, injector)
     }
 
-    /// Makes a namespace and the ServiceAccount that its pods need, as a controller would.
+    /// Makes a namespace, the ServiceAccount that its pods need, as a controller would, and the Secret of the sidecars.
     pub async fn make_namespace(&self, name: &str, labels: Value) {
+        self.make_bare_namespace(name, labels).await;
+        self.create(name, SECRET).await;
+    }
+
+    /// The same without the Secret.
+    pub async fn make_bare_namespace(&self, name: &str, labels: Value) {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
         self.api.create(&namespace).await.created();

@@ -3,7 +3,8 @@
 use super::harness::{Reply, Server, Setup, body, unchanged};
 use datadog_sidecar_injector::{
     admission::{Answer, Refusal},
-    rules::{Namespaces, Rules},
+    rules::Rules,
+    seen::Seen,
     server::Reviewer,
 };
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 struct Panics;
 
 impl Reviewer for Panics {
-    async fn review(&self, body: &[u8], _: &Rules, _: &Namespaces) -> Result<Answer, Refusal> {
+    async fn review(&self, body: &[u8], _: &Rules, _: &Seen) -> Result<Answer, Refusal> {
         if body.len() < 10 { unchanged() } else { panic!("on purpose") }
     }
 }
@@ -19,7 +20,7 @@ impl Reviewer for Panics {
 struct Sleeps;
 
 impl Reviewer for Sleeps {
-    async fn review(&self, _: &[u8], _: &Rules, _: &Namespaces) -> Result<Answer, Refusal> {
+    async fn review(&self, _: &[u8], _: &Rules, _: &Seen) -> Result<Answer, Refusal> {
         tokio::time::sleep(Duration::from_secs(20)).await;
         panic!("nobody waits for this any longer");
     }

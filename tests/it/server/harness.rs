@@ -7,7 +7,8 @@ use datadog_sidecar_injector::{
     config::Config,
     in_force::Store,
     metrics::Metrics,
-    rules::{Namespaces, Rules, Setting},
+    rules::{Rules, Setting},
+    seen::Seen,
     server::{Args, Limits, Parts, Reviewer, Running, Timeouts},
     shutdown::Tasks,
 };
@@ -89,7 +90,7 @@ impl<R: Reviewer> Setup<R> {
         let parts = Parts {
             reviewer,
             rules: rules.clone(),
-            namespaces: Arc::default(),
+            seen: Arc::default(),
             certificates: served.clone(),
             checks,
             metrics: metrics.clone(),
@@ -179,7 +180,7 @@ pub(super) fn unchanged() -> Result<Answer, Refusal> {
 pub(super) struct Gate(pub(super) Arc<Semaphore>);
 
 impl Reviewer for Gate {
-    async fn review(&self, _: &[u8], _: &Rules, _: &Namespaces) -> Result<Answer, Refusal> {
+    async fn review(&self, _: &[u8], _: &Rules, _: &Seen) -> Result<Answer, Refusal> {
         self.0.acquire().await.unwrap().forget();
         unchanged()
     }
