@@ -17,6 +17,8 @@ if ! command -v cargo-auditable >/dev/null; then
     echo "image: cargo-auditable $CARGO_AUDITABLE_VERSION is not installed: the binary will not list its dependencies" >&2
     build=(cargo build)
 fi
+# Optimised, dependencies would take four times as long; the tests never keep it busy for that long.
+[ "$profile" = dev ] && build+=(--config 'profile.dev.package."*".opt-level=0')
 # A folder of its own, as a build holds the lock of its folder.
 folder=${CARGO_TARGET_DIR:-target}/image
 # With a target named, this concerns the binary alone, and nothing that runs while it is built.
