@@ -6,7 +6,7 @@
 mod answer;
 
 use crate::{
-    decide::decide_pod,
+    decide::{decide_pod, wrong},
     pod::{Pod, Text},
     rules::Rules,
     seen::{Moment, Seen},
@@ -142,7 +142,7 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
 /// There is no review to answer.
 pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
     let review: Review<'_, Unread<'_>> =
-        serde_json::from_slice(body).map_err(|e| Refusal::Unreadable(place(&e)))?;
+        serde_json::from_slice(body).map_err(|e| Refusal::Unreadable(wrong(&e)))?;
     let (envelope, request) = opened(review)?;
     let decision = if request.creates_a_pod() {
         Decision::skip(SkipReason::InternalError, why)
@@ -154,18 +154,7 @@ pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
 
 /// A body that is no review of a pod as we read pods: perhaps of something else, perhaps no review at all.
 fn unreadable_pod(body: &[u8], error: &serde_json::Error) -> Result<Answer, Refusal> {
-    allow_unchanged(body, &format!("the pod cannot be read: {}", place(error)))
-}
-
-/// What serde says of an error may quote the text, and that may be a secret: only the place is told.
-fn place(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Syntax => "JSON syntax",
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "a value of another type than expected",
-        serde_json::error::Category::Io => "it could not be read",
-    };
-    format!("{what} at line {} column {}", error.line(), error.column())
+    allow_unchanged(body, &format!("the pod cannot be read: {}", wrong(error)))
 }
 
 fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Refusal> {

@@ -8,7 +8,7 @@ mod inject;
 mod probe;
 mod serve;
 
-use crate::shutdown::Signal;
+use crate::{config as values, shutdown::Signal};
 use clap::{Parser, Subcommand};
 use std::{
     io::{self, Read, Write},
@@ -85,6 +85,11 @@ pub fn main() -> ExitCode {
 /// Whether whoever read our output had read enough, as `head` does.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The name of a namespace.
+fn namespace(text: &str) -> Result<String, &'static str> {
+    values::namespace(text).map(|()| text.to_owned())
 }
 
 /// The content of a file, or of standard input where its name is `-`.

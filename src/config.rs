@@ -28,6 +28,7 @@ mod volumes;
 mod words;
 
 pub use load::{load, load_bytes};
+pub(crate) use names::dns_label as namespace;
 pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use reload::{Change, Watched};
@@ -42,6 +43,9 @@ pub const DEFAULT_LABEL: &str = "agent.datadoghq.com/sidecar";
 
 /// The name of the profile that lies over the built-in one and under every other.
 pub const DEFAULT_PROFILE: &str = "default";
+
+/// The namespaces that are excluded where nobody says which.
+const EXCLUDED_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -370,6 +374,10 @@ pub enum PodOverride {
     Entrypoints,
 }
 
+impl PodOverride {
+    const ALL: [Self; 4] = [Self::Profile, Self::Resources, Self::Mode, Self::Entrypoints];
+}
+
 impl Default for Config {
     /// What an empty configuration file means.
     fn default() -> Self {
@@ -429,13 +437,8 @@ impl Default for Config {
                 tags: Vec::new(),
                 service_account_token: false,
             }],
-            pod_overrides: vec![
-                PodOverride::Profile,
-                PodOverride::Resources,
-                PodOverride::Mode,
-                PodOverride::Entrypoints,
-            ],
-            excluded_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).into(),
+            pod_overrides: PodOverride::ALL.into(),
+            excluded_namespaces: EXCLUDED_NAMESPACES.map(String::from).into(),
             notices: Vec::new(),
             hash: String::new(),
         }

@@ -8,11 +8,43 @@ use crate::{
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
+use serde_json::error::Category;
 
 /// Why a pod cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the pod cannot be read: {0}")]
-pub struct Unreadable(#[from] serde_json::Error);
+#[error("the pod cannot be read: {}", wrong(.0))]
+pub struct Unreadable(serde_json::Error);
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error)
+    }
+}
+
+/// What is wrong with a JSON text. What serde says of an error may quote the text, and that may be a secret: only what was expected
+/// there and the place are told.
+pub(crate) fn wrong(error: &serde_json::Error) -> String {
+    let expected = || {
+        let text = error.to_string();
+        let (_, rest) = text.rsplit_once(", expected ")?;
+        let (expected, _) = rest.rsplit_once(" at line ")?;
+        Some(match expected {
+            "i64" => "a whole number".to_owned(),
+            expected if expected.starts_with("struct ") => "a mapping".to_owned(),
+            expected => expected.to_owned(),
+        })
+    };
+    let what = match error.classify() {
+        Category::Syntax => "JSON syntax".into(),
+        Category::Eof => "it ends too early".into(),
+        Category::Data => expected().map_or_else(
+            || "a value of another type than expected".into(),
+            |expected| format!("{expected} was expected"),
+        ),
+        Category::Io => "it could not be read".into(),
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}
 
 /// The registries in which Datadog publishes its agent.
 const DATADOG_REGISTRIES: [&str; 8] = [
@@ -41,7 +73,8 @@ const NO_CONTAINERS: &str = "it has no containers";
 ///
 /// The text is not JSON, or not the shape of a pod.
 pub fn decide(pod: &[u8], subject: Subject<'_>, rules: &Rules) -> Result<Decision, Unreadable> {
-    Ok(decide_pod(&serde_json::from_slice(pod)?, subject, rules))
+    let pod = serde_json::from_slice(pod)?;
+    Ok(decide_pod(&pod, subject, rules))
 }
 
 /// Decides a pod that was read already.
@@ -169,7 +202,7 @@ fn refused(
 
 fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
     let label = metadata.labels.as_ref().and_then(|l| l.get("admission.datadoghq.com/enabled"));
-    let annotation = metadata.annotations.as_ref().and_then(|a| a.get("agent.datadoghq.com/sidecar.inject"));
+    let annotation = metadata.annotations.as_ref().and_then(|a| a.get(sidecar::OPT_OUT));
     if label == Some("false") {
         return Some("label admission.datadoghq.com/enabled is false");
     }
@@ -209,9 +242,11 @@ fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> 
 /// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, or the very image that is configured.
 fn is_agent(container: &Container<'_>, rules: &Rules) -> bool {
     let repository = repository(&container.image);
-    let Some((registry, name)) = repository.rsplit_once('/') else { return false };
-    let datadogs = DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY);
-    name == "agent" && datadogs || rules.injects(repository)
+    let datadogs = repository.rsplit_once('/').is_some_and(|(registry, name)| {
+        name == "agent"
+            && (DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY))
+    });
+    datadogs || rules.injects(repository)
 }
 
 /// An image reference without its tag and digest.
@@ -265,6 +300,30 @@ mod tests {
         assert_eq!(patch(&pod(&marked), "datadog", true), (excluded, String::new()));
         assert_eq!(patch(&pod(""), "datadog", false), (excluded, String::new()));
         assert_eq!(patch(&pod(&marked), "shop", false).0, Outcome::Injected);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_without_its_values() {
+        for (pod, told) in [
+            (
+                r#"{"spec":{"containers":[{"env":{"a":1}}]}}"#,
+                "a list of variables was expected at line 1 column 30",
+            ),
+            (
+                r#"{"spec":{"containers":[{"env":["s3cret, expected s3cret"]}]}}"#,
+                "a mapping was expected at line 1 column 56",
+            ),
+            (r#"{"spec":{"hostPID":"s3cret"}}"#, "a boolean was expected at line 1 column 27"),
+            (
+                r#"{"spec":{"securityContext":{"runAsUser":1.5}}}"#,
+                "a whole number was expected at line 1 column 43",
+            ),
+            (r#"{"spec":"#, "it ends too early at line 1 column 8"),
+            (r#"{"spec":s3cret}"#, "JSON syntax at line 1 column 9"),
+        ] {
+            let error = serde_json::from_str::<Pod<'_>>(pod).unwrap_err();
+            assert_eq!(Unreadable(error).to_string(), format!("the pod cannot be read: {told}"));
+        }
     }
 
     #[test]

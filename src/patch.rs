@@ -61,7 +61,8 @@ impl<'a> Patch<'a> {
             return;
         }
         if edits.remove.is_empty() && self.shape.at(list).is_none() {
-            return self.create(list, |text| {
+            let elements = Shape::Leaves(edits.prepend.len() + edits.append.len());
+            return self.create(list, elements, |text| {
                 text.push('[');
                 push_joined(text, edits.prepend.iter().chain(&edits.append), |text, e| text.push_str(e));
                 text.push(']');
@@ -92,7 +93,7 @@ impl<'a> Patch<'a> {
         if self.shape.at(path).is_some() {
             self.record("replace", path, Some(write));
         } else {
-            self.create(path, write);
+            self.create(path, Shape::Leaf, write);
         }
     }
 
@@ -121,8 +122,8 @@ impl<'a> Patch<'a> {
         Ok(self.text.into_bytes())
     }
 
-    /// Adds a member that is not there. Parents that are missing come with it.
-    fn create(&mut self, path: &[Step<'a>], value: impl FnOnce(&mut String)) {
+    /// Adds a value of an outline that is not there. Parents that are missing come with it.
+    fn create(&mut self, path: &[Step<'a>], outline: Shape<'a>, value: impl FnOnce(&mut String)) {
         let there = (0..path.len()).rev().find(|&n| self.shape.at(&path[..n]).is_some()).unwrap_or(0);
         let (place, missing) = path.split_at((there + 1).min(path.len()));
         let wrapped = |text: &mut String| {
@@ -142,7 +143,7 @@ impl<'a> Patch<'a> {
             }
         };
         self.record("add", place, Some(wrapped));
-        self.shape.grow(place, missing);
+        self.shape.grow(place, missing, outline);
     }
 
     fn record(&mut self, op: &'static str, path: &[Step<'a>], value: Option<impl FnOnce(&mut String)>) {

@@ -139,6 +139,9 @@ pub struct Container<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Port<'a> {
+    /// Its name; empty where it has none.
+    #[serde(borrow)]
+    pub name: Text<'a>,
     /// Its number.
     pub container_port: Number,
     /// `TCP` where absent.
@@ -153,6 +156,17 @@ pub enum Protocol {
     Tcp,
     Udp,
     Sctp,
+}
+
+impl Protocol {
+    /// The word Kubernetes uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        }
+    }
 }
 
 impl Port<'_> {
@@ -309,6 +323,11 @@ impl Annotations<'_> {
     /// The value of one of the annotations that are read.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
+    }
+
+    /// The names of those that are read.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| &**key)
     }
 
     fn is_read(key: &str) -> bool {

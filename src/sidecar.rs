@@ -24,7 +24,7 @@ mod token;
 mod volumes;
 mod warnings;
 
-pub(crate) use overrides::Overrides;
+pub(crate) use overrides::{OPT_OUT, Overrides};
 pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;
@@ -35,6 +35,7 @@ use crate::{
     pod::{Container, Pod, Spec},
     rules::Rules,
 };
+use datadog_volumes::Going;
 use plan::Plan;
 use std::borrow::Cow;
 use warnings::Warnings;
@@ -87,12 +88,13 @@ pub(crate) fn inject(
     let mut shares_processes = spec.share_process_namespace == Some(true);
     let mut socket_mount = None;
     if fargate {
-        datadog_volumes::remove(spec, &mut plan);
+        let going = Going::of(spec);
+        datadog_volumes::remove(&going, spec, &mut plan);
         if template.share_processes {
             shares_processes = plan.share_process_namespace(spec);
         }
         if template.sockets {
-            socket_mount = Some(sockets::add(metadata, spec, &mut plan)?);
+            socket_mount = Some(sockets::add(metadata, &going, spec, &mut plan)?);
         }
         tags::add(metadata, spec, &mut plan);
     }
@@ -125,20 +127,17 @@ pub(crate) fn inject(
     let security = security::follow(&template.security, spec);
 
     if let Some(cws) = &template.cws {
-        if !spec.init_containers().iter().any(|c| c.name == cws::STEP) {
+        if lacks_step(spec, cws::STEP)? {
             plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
         }
         cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
     }
     if template.read_only_root {
-        let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == COPY_STEP);
-        let kept = named(spec.init_containers());
-        if named(spec.containers()) || kept && ending.native {
-            return Err(Obstacle::Conflict(format!("the pod has a container {COPY_STEP} of its own")));
-        }
-        // A template copied from an injected pod brings the step along.
-        if !kept {
+        if lacks_step(spec, COPY_STEP)? {
             plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &resources, &security));
+        } else if ending.native {
+            // It would come after the sidecar, which needs what it copies.
+            return Err(named_as(COPY_STEP));
         }
     }
     let sidecar = container::sidecar(
@@ -163,6 +162,16 @@ pub(crate) fn inject(
     Ok(plan.finish(pod))
 }
 
+/// Whether an init step of ours is to be added: a template copied from an injected pod brings it along.
+fn lacks_step(spec: &Spec<'_>, name: &str) -> Result<bool, Obstacle> {
+    let named = |list: &[Container<'_>]| list.iter().any(|c| c.name == name);
+    if named(spec.containers()) { Err(named_as(name)) } else { Ok(!named(spec.init_containers())) }
+}
+
+fn named_as(name: &str) -> Obstacle {
+    Obstacle::Conflict(format!("the pod has a container {name} of its own"))
+}
+
 /// Marks the pod of a probe, and changes nothing else.
 pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
     let mut plan = Plan::new(spec, Warnings::default());
@@ -174,8 +183,9 @@ pub(crate) fn probed(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition 
 pub(crate) fn complete(rules: &Rules, pod: &Pod<'_>, spec: &Spec<'_>) -> Addition {
     let mut plan = Plan::new(spec, Warnings::default());
     if rules.config.provider == Provider::Fargate {
-        datadog_volumes::remove(spec, &mut plan);
-        sockets::complete(spec, &mut plan);
+        let going = Going::of(spec);
+        datadog_volumes::remove(&going, spec, &mut plan);
+        sockets::complete(&going, spec, &mut plan);
         tags::add(pod.metadata(), spec, &mut plan);
     }
     plan.finish(pod)

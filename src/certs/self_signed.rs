@@ -30,13 +30,13 @@ pub struct SelfSigned {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It could not be made.
-    #[error("cannot make a certificate: {0}")]
+    #[error("cannot make a certificate")]
     Issue(#[from] rcgen::Error),
     /// What was made cannot be used.
-    #[error("cannot use the certificate that was made: {0}")]
+    #[error("cannot use the certificate that was made")]
     Pair(#[from] BadPair),
     /// The CA's certificate could not be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Write {
         /// Where to.
         path: PathBuf,

@@ -46,9 +46,11 @@ fn check(file: &str) -> anyhow::Result<Exit> {
             return Ok(Exit::Configuration);
         }
     };
-    let (selectors, profiles) = (config.selectors.len(), config.profiles.len());
+    let count = |number: usize, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (selectors, profiles) =
+        (count(config.selectors.len(), "selector"), count(config.profiles.len(), "profile"));
     let mut out = stdout().lock();
-    writeln!(out, "{file}: ok: {selectors} selectors, {profiles} profiles")?;
+    writeln!(out, "{file}: ok: {selectors}, {profiles}")?;
     for notice in &config.notices {
         writeln!(out, "{file}: notice: {notice}")?;
     }

@@ -1,6 +1,6 @@
 //! `inject`: manifests in, injected manifests out.
 
-use super::{Exit, read_input};
+use super::{Exit, namespace, read_input};
 use crate::{
     cluster::version,
     config::{self, Config},
@@ -31,13 +31,13 @@ pub(super) struct Inject {
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
     /// The namespace of objects that name none.
-    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default", value_parser = namespace)]
     namespace: String,
     /// A label of a namespace, besides those of Namespace documents in the input; may be repeated.
     #[arg(long = "namespace-label", value_name = "NAMESPACE:KEY=VALUE")]
     namespace_labels: Vec<NamespaceLabel>,
     /// The injector's own namespace: never injected, and where the Cluster Agent is.
-    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog")]
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog", value_parser = namespace)]
     own_namespace: String,
     /// The version of the cluster the manifests are for.
     #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),

@@ -1,6 +1,6 @@
 //! `probe`: whether the API server reaches the injector. The chart runs it after an installation, and so does `helm test`.
 
-use super::{Exit, serve::duration};
+use super::{Exit, namespace, serve::duration};
 use crate::{
     cluster::{
         self,
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct Probe {
     /// The injector's own namespace.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog")]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog", value_parser = namespace)]
     own_namespace: String,
 
     /// The ServiceAccount of the pod, which must exist.

@@ -3,7 +3,7 @@
 mod certificates;
 
 use self::certificates::{Certificates, SelfManaged};
-use super::Exit;
+use super::{Exit, namespace};
 use crate::{
     admin::Check,
     certs::Served,
@@ -48,7 +48,7 @@ pub(super) struct Serve {
     watch_secrets: bool,
 
     /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog")]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog", value_parser = namespace)]
     own_namespace: String,
 
     /// How long to go on answering after SIGTERM, so that endpoints can be updated [default: 10s; 0 with --self-signed].

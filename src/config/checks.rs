@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 const REMEDY: &str = "put it into a Secret, name it in the profile's env with valueFrom.secretKeyRef, and write %%env_NAME%% here, NAME being that of the variable";
 
+/// With `.checks` behind it a container's name is that of an annotation, of which Kubernetes takes 63 characters.
+const LONGEST_CONTAINER: usize = 63 - ".checks".len();
+
 /// A layer's checks over those below: one of the same name for the same container takes the other's place.
 pub(super) fn lay(lower: &[Check], upper: &[file::Check], path: &Path, report: &mut Report) -> Vec<Check> {
     let mut own: Vec<Check> = Vec::with_capacity(upper.len());
@@ -53,6 +56,11 @@ fn resolve(check: &file::Check, path: &Path, report: &mut Report) -> Check {
             }
             let container = container.clone().unwrap_or_default();
             if let Err(wrong) = names::dns_label(&container) {
+                report.add(&path.key("container"), wrong);
+            } else if container.len() > LONGEST_CONTAINER {
+                let wrong = format!(
+                    "is longer than {LONGEST_CONTAINER} characters: no annotation can be named after it"
+                );
                 report.add(&path.key("container"), wrong);
             }
             let init_config = init_config.clone().unwrap_or_default();

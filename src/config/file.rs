@@ -13,7 +13,8 @@ pub(super) use datadog::{Apm, Datadog, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
 pub(super) use injector::Injector;
 pub(super) use kubernetes::{
-    EnvVar, EnvVarSource, LabelSelector, MatchExpression, Resources, SecurityContext, Volume, VolumeMount,
+    EnvVar, EnvVarSource, LabelSelector, MatchExpression, ProcMount, Resources, SecurityContext, Volume,
+    VolumeMount,
 };
 pub(super) use profile::{Check, Cws, ImageParts, Profile};
 
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
-/// not known here are ignored, except inside `agentSidecarInjection` and in variables, where they are errors.
+/// not known here are ignored, except inside `agentSidecarInjection` and `injector` and in variables, where they are errors.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct File {

@@ -12,6 +12,12 @@ use super::{
 /// The kubelet's port: on Fargate it shares the pod's address.
 const KUBELET_PORT: u16 = 10250;
 
+/// The injector's own second port in the chart.
+const ADMIN_PORT: u16 = 8080;
+
+/// In seconds. The chart's grace period is 45.
+const MAX_DRAIN_DELAY: u8 = 15;
+
 /// The longest name of a cluster that the agent accepts.
 const MAX_CLUSTER_NAME: usize = 80;
 
@@ -85,7 +91,7 @@ fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
 
 /// Checks the meaning of a file, and fills in what it leaves out.
 fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
-    let File { datadog, cluster_agent, injector: _ } = file;
+    let File { datadog, cluster_agent, injector } = file;
     let controller = &cluster_agent.admission_controller;
     let injection = &controller.agent_sidecar_injection;
     let at = Path::default().key("clusterAgent").key("admissionController").key("agentSidecarInjection");
@@ -93,6 +99,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
 
     let mut notices = notice::notices(root, file);
     check_controller(controller, report);
+    check_injector(injector, report);
     let image = image::resolve(controller, &at, &built_in.image, report);
     let profile = profiles::built_in(datadog, injection, &image, &at, report);
     let profiles =
@@ -132,9 +139,24 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
 }
 
 fn check_controller(controller: &file::AdmissionController, report: &mut Report) {
-    if controller.port == KUBELET_PORT {
-        let path = Path::default().key("clusterAgent").key("admissionController").key("port");
-        report.add(&path, "must not be 10250, which on Fargate is the kubelet's");
+    let wrong = match controller.port {
+        KUBELET_PORT => "must not be 10250, which on Fargate is the kubelet's",
+        ADMIN_PORT => "must not be 8080, where the injector's probes and metrics are",
+        _ => return,
+    };
+    report.add(&Path::default().key("clusterAgent").key("admissionController").key("port"), wrong);
+}
+
+/// What the chart's schema has patterns for.
+fn check_injector(injector: &file::Injector, report: &mut Report) {
+    let path = Path::default().key("injector");
+    let seconds = injector.drain_delay.strip_suffix('s').and_then(|seconds| seconds.parse::<u8>().ok());
+    if seconds.is_none_or(|seconds| seconds > MAX_DRAIN_DELAY) {
+        report.add(&path.key("drainDelay"), format!("must be from 0s to {MAX_DRAIN_DELAY}s"));
+    }
+    let digest = &injector.image.digest;
+    if let Some(Err(wrong)) = (!digest.is_empty()).then(|| names::image_digest(digest)) {
+        report.add(&path.key("image").key("digest"), wrong);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 /// What is wrong with a name.
-pub(super) type Wrong = &'static str;
+pub(crate) type Wrong = &'static str;
 
 /// A DNS label: the name of a namespace.
-pub(super) fn dns_label(name: &str) -> Result<(), Wrong> {
+pub(crate) fn dns_label(name: &str) -> Result<(), Wrong> {
     let wrong = "must be 1 to 63 lowercase letters, digits and `-`, with a letter or digit at each end";
     check(within(name, 1..=63) && is_dns_label(name), wrong)
 }

@@ -23,11 +23,36 @@ The shape is that of Datadog's own chart, and one file may serve both. It is use
 configuration that `serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
-* A key that is not listed here is ignored, except inside `agentSidecarInjection` and in variables, where it is an error.
+* A key that is not listed here is ignored, except inside `agentSidecarInjection` and `injector` and in variables, where it is an error.
 * What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.
 * Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
 * `config schema` prints the JSON Schema, for editors.
 ";
+
+/// What is no key of the file.
+const CLOSING: &str = r#"
+## What a pod can say
+
+Labels and annotations of the pod, or of the template of its workload. An annotation whose value is none of those accepted, or that `podOverrides` does not
+allow, is ignored with a warning, and the pod is injected without it.
+
+| label | meaning |
+| --- | --- |
+| `agent.datadoghq.com/sidecar` | `fargate`: what the selector of a configuration without selectors asks for. |
+| `admission.datadoghq.com/enabled` | `"false"`: no sidecar. The API server does not even ask about such a pod. |
+| `tags.datadoghq.com/env`, `tags.datadoghq.com/service`, `tags.datadoghq.com/version` | Become `DD_ENV`, `DD_SERVICE` and `DD_VERSION` of the applications that do not state them; the first also the agent's `DD_ENV`. |
+
+| annotation | `podOverrides` | meaning |
+| --- | --- | --- |
+| `agent.datadoghq.com/sidecar.inject` | | `"false"`: no sidecar. |
+| `agent.datadoghq.com/sidecar.profile` | `profile` | The name of a profile that is `selectable`. |
+| `agent.datadoghq.com/sidecar.mode` | `mode` | `auto`, `container` or `native`. |
+| `agent.datadoghq.com/sidecar.cpu.request`, `agent.datadoghq.com/sidecar.cpu.limit` | `resources` | A quantity such as `500m`. Of the two the one not given is as the other. |
+| `agent.datadoghq.com/sidecar.memory.request`, `agent.datadoghq.com/sidecar.memory.limit` | `resources` | A quantity such as `512Mi`. The same. |
+| `agent.datadoghq.com/sidecar.entrypoints` | `entrypoints` | The entrypoints of images whose containers state no `command`, for Workload Protection: `{"CONTAINER": ["/entrypoint"]}`. |
+
+The injector writes annotation `agent.datadoghq.com/sidecar.status`: profile, version, and a hash of the configuration. It is for people, and never read to decide.
+"#;
 
 /// The reference page of the configuration, in Markdown.
 pub fn reference() -> String {
@@ -41,6 +66,7 @@ pub fn reference() -> String {
             rows(schema, path, "", &mut page);
         }
     }
+    page.push_str(CLOSING);
     page
 }
 

@@ -19,7 +19,7 @@ pub(super) fn derived() -> &'static Value {
 }
 
 /// The JSON Schema (draft 7) of a configuration file, for editors and for charts. Every key may be `null`, which means the
-/// default; unknown keys are refused only inside `agentSidecarInjection`.
+/// default; unknown keys are refused only inside `agentSidecarInjection` and `injector`.
 pub fn schema() -> Value {
     let mut schema = DERIVED.clone();
     publish(&mut schema);
@@ -125,8 +125,10 @@ mod tests {
                 refusing.push(path.to_owned());
             }
         });
-        let promised =
-            |path: &String| path.contains("/agentSidecarInjection") || path.starts_with("/datadog/env");
+        let promised = |path: &String| {
+            let whole = ["/datadog/env", "/injector"].iter().any(|own| path.starts_with(own));
+            whole || path.contains("/agentSidecarInjection")
+        };
         assert!(refusing.len() > 10 && refusing.iter().all(promised), "{refusing:?}");
     }
 

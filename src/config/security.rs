@@ -56,6 +56,12 @@ fn refused_by_fargate(context: &file::SecurityContext, path: &Path, report: &mut
     if context.allow_privilege_escalation == Some(true) {
         report.add(&path.key("allowPrivilegeEscalation"), "EKS Fargate allows no privilege escalation");
     }
+    if context.proc_mount == Some(file::ProcMount::Unmasked) {
+        report.add(
+            &path.key("procMount"),
+            "must not be Unmasked: EKS Fargate has no user namespaces, which it needs",
+        );
+    }
     let added = context.capabilities.as_ref().and_then(|capabilities| capabilities.add.as_ref());
     if added.is_some_and(|added| !added.is_empty()) {
         report.add(&path.key("capabilities").key("add"), "EKS Fargate lets no container add capabilities");

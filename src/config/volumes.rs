@@ -5,6 +5,7 @@ use super::{
     problem::{Path, Report},
     words::{listed, nearest},
 };
+use crate::quantity;
 use serde_json::{Map, Value};
 
 /// Volumes that the injector adds.
@@ -64,6 +65,10 @@ const SOURCES: [&str; 30] = [
     "storageos",
     "vsphereVolume",
 ];
+
+/// Kinds and the name that each must have.
+const REQUIRED: [(&str, &str); 3] =
+    [("configMap", "name"), ("secret", "secretName"), ("persistentVolumeClaim", "claimName")];
 
 /// A layer's volumes over those below: one of the same name takes the other's place.
 pub(super) fn lay(
@@ -187,23 +192,50 @@ fn check_source(source: &Map<String, Value>, provider: Provider, path: &Path, re
         );
         return;
     };
-    let path = path.key(kind);
+    let path = &path.key(kind);
     if !SOURCES.contains(&kind.as_str())
         && let Some(near) = nearest(kind, SOURCES.into_iter())
     {
-        report.add(&path, format!("is no source of a volume; did you mean `{near}`?"));
-    } else if !content.is_object() {
-        report.add(&path, "must be a mapping");
+        report.add(path, format!("is no source of a volume; did you mean `{near}`?"));
+    } else if let Some(content) = content.as_object() {
+        check_content(kind, content, path, report);
+    } else {
+        report.add(path, "must be a mapping");
     }
     match (provider, kind.as_str()) {
         (Provider::Fargate, "hostPath") => {
-            report.add(&path, "EKS Fargate mounts no directory of a node");
+            report.add(path, "EKS Fargate mounts no directory of a node");
         }
         (Provider::Fargate, "csi") => report.add(
-            &path,
+            path,
             "EKS Fargate has no inline CSI volumes, only those of EFS through a persistentVolumeClaim",
         ),
         _ => {}
+    }
+}
+
+/// What is most often wrong with a source; all of it only the API server knows.
+fn check_content(kind: &str, content: &Map<String, Value>, path: &Path, report: &mut Report) {
+    for (_, key) in REQUIRED.into_iter().filter(|(of, _)| *of == kind) {
+        match content.get(key) {
+            None | Some(Value::Null) => report.add(path, format!("`{key}` is missing")),
+            Some(Value::String(name)) => {
+                if let Err(wrong) = names::subdomain(name) {
+                    report.add(&path.key(key), wrong);
+                }
+            }
+            Some(_) => report.add(&path.key(key), "must be text"),
+        }
+    }
+    if let Some(size) = content.get("sizeLimit").filter(|size| kind == "emptyDir" && !size.is_null()) {
+        let size = size.as_str().map_or_else(|| size.to_string(), str::to_owned);
+        if let Err(wrong) = quantity::parse(&size) {
+            report.add(&path.key("sizeLimit"), wrong.to_string());
+        }
+    }
+    let mode = content.get("defaultMode").filter(|mode| !mode.is_null());
+    if mode.is_some_and(|mode| mode.as_u64().is_none_or(|mode| mode > 0o777)) {
+        report.add(&path.key("defaultMode"), "must be from 0 to 0777 (511)");
     }
 }
 

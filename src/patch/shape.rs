@@ -119,19 +119,26 @@ impl<'a> Shape<'a> {
         Ok(())
     }
 
-    /// Records that the value just added at `place` is an object with the members of `path` inside one another.
-    pub(super) fn grow(&mut self, place: &[Step<'a>], path: &[Step<'a>]) {
-        let mut shape = Self::Leaf;
+    /// Records that the value just added at `place` is an object with the members of `path` inside one another, and `inner` in the
+    /// last of them.
+    pub(super) fn grow(&mut self, place: &[Step<'a>], path: &[Step<'a>], inner: Self) {
+        let mut shape = inner;
         for step in path.iter().rev() {
             shape = match step {
                 Step::Key(key) => Self::Object(vec![(key, shape)]),
                 Step::Index(_) | Step::End => Self::List(vec![shape]),
             };
         }
-        if let Ok((Self::Object(members), Step::Key(key))) = self.parent(place)
-            && let Some(member) = members.iter_mut().find(|(k, _)| k == key)
-        {
-            member.1 = shape;
+        let added = match self.parent(place) {
+            Ok((Self::Object(members), Step::Key(key))) => {
+                members.iter_mut().find(|(k, _)| k == key).map(|(_, member)| member)
+            }
+            Ok((Self::List(list), Step::Index(index))) => list.get_mut(*index),
+            Ok((Self::List(list), Step::End)) => list.last_mut(),
+            _ => None,
+        };
+        if let Some(added) = added {
+            *added = shape;
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
     if pod.native {
         json.push_str(r#","restartPolicy":"Always""#);
     }
-    push_list(&mut json, "ports", pod.ports.ports.iter().copied());
+    push_list(&mut json, "ports", pod.ports.ports.iter().map(String::as_str));
     let label = pod.env_label.filter(|value| !value.is_empty() && !template.configures("DD_ENV"));
     let label = label.map(|value| env::literal("DD_ENV", value));
     let auto_exit = (pod.auto_exit && !template.configures("DD_AUTO_EXIT_NOPROCESS_ENABLED"))

@@ -67,10 +67,18 @@ pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'
         if command.first().is_some_and(|first| first == TRACER) {
             continue;
         }
+        let there = container.mounts().iter().find(|m| m.mount_path.trim_end_matches('/') == PATH);
+        if there.is_some_and(|mount| mount.name != *VOLUME.name) {
+            plan.warnings.about(
+                &format!("{PATH} holds something else, so no Workload Protection in"),
+                &container.name,
+            );
+            continue;
+        }
         let traced: Vec<_> = [TRACER, "trace", "--"].into_iter().map(str::to_owned).chain(command).collect();
         // A list of strings is always written.
         extra.command = serde_json::to_string(&traced).ok();
-        if !container.mounts().iter().any(|m| m.mount_path.trim_end_matches('/') == PATH) {
+        if there.is_none() {
             extra.mounts.append.push(mount.clone().into());
         }
     }

@@ -40,9 +40,11 @@ pub(super) fn decide(
             "mode native needs Kubernetes 1.{NATIVE_SINCE}: the sidecar is a container on 1.{minor}"
         ))
     } else if waits && !native {
-        Some(format!(
-            "waitForAgent is ignored: it needs a native sidecar, and so Kubernetes 1.{NATIVE_SINCE}"
-        ))
+        Some(if can {
+            "waitForAgent is ignored: it needs a native sidecar".into()
+        } else {
+            format!("waitForAgent is ignored: it needs a native sidecar, and so Kubernetes 1.{NATIVE_SINCE}")
+        })
     } else {
         None
     };

@@ -30,6 +30,50 @@ pub(super) fn configured(variable: &EnvVar) -> String {
     }
 }
 
+/// Lays the operator's variables, list over list, over ours: a literal takes the place of ours, the others are answered and come last,
+/// since Kubernetes replaces `$(NAME)` by what stands before it alone.
+pub(super) fn lay(ours: &mut Variables, lists: &[&[EnvVar]]) -> Variables {
+    let mut merged: Vec<&EnvVar> = Vec::new();
+    for variable in lists.iter().copied().flatten() {
+        match merged.iter_mut().find(|other| other.name == variable.name) {
+            Some(other) => *other = variable,
+            None => merged.push(variable),
+        }
+    }
+    let mut own = Variables::default();
+    for variable in ordered(merged) {
+        let json = configured(variable);
+        if ours.contains(&variable.name) && references(variable).next().is_none() {
+            ours.set(&variable.name, json);
+        } else {
+            ours.remove(&variable.name);
+            own.set(&variable.name, json);
+        }
+    }
+    own
+}
+
+/// Each variable after those it refers to; otherwise in their order.
+fn ordered(mut rest: Vec<&EnvVar>) -> Vec<&EnvVar> {
+    let mut ordered = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        let waits = |variable: &EnvVar| {
+            references(variable)
+                .any(|name| name != variable.name && rest.iter().any(|other| other.name == name))
+        };
+        // Of those that refer to each other in a circle the first is as good as any.
+        let next = rest.iter().position(|variable| !waits(variable)).unwrap_or(0);
+        ordered.push(rest.remove(next));
+    }
+    ordered
+}
+
+/// The names in `$(NAME)`.
+fn references(variable: &EnvVar) -> impl Iterator<Item = &str> {
+    let value = variable.value.as_deref().unwrap_or_default();
+    value.split("$(").skip(1).filter_map(|rest| rest.split_once(')')).map(|(name, _)| name)
+}
+
 /// Variables in their order, a name once.
 #[derive(Debug, Default)]
 pub(super) struct Variables(Vec<(String, String)>);
@@ -43,6 +87,14 @@ impl Variables {
         }
     }
 
+    fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, _)| n == name)
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
     /// The names.
     pub(super) fn names(&self) -> Vec<String> {
         self.0.iter().map(|(name, _)| name.clone()).collect()
@@ -51,5 +103,52 @@ impl Variables {
     /// The JSON texts, joined by commas.
     pub(super) fn joined(&self) -> String {
         self.0.iter().map(|(_, json)| json.as_str()).collect::<Vec<_>>().join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid(ours: &[&str], lists: &[&[(&str, &str)]]) -> (Vec<String>, Vec<String>) {
+        let mut variables = Variables::default();
+        ours.iter().for_each(|name| variables.set(name, literal(name, "ours")));
+        let variable = |(name, value): &(&str, &str)| EnvVar {
+            name: (*name).into(),
+            value: Some((*value).into()),
+            value_from: None,
+        };
+        let lists: Vec<Vec<EnvVar>> = lists.iter().map(|list| list.iter().map(variable).collect()).collect();
+        let lists: Vec<&[EnvVar]> = lists.iter().map(Vec::as_slice).collect();
+        let own = lay(&mut variables, &lists);
+        (variables.names(), own.names())
+    }
+
+    #[test]
+    fn a_variable_comes_after_those_it_refers_to() {
+        let none: [&str; 0] = [];
+        for (lists, ours, own) in [
+            (&[&[("DD_TAGS", "a"), ("X", "1")][..]][..], &["DD_TAGS", "DD_SITE"][..], &["X"][..]),
+            (&[&[("X", "1"), ("DD_TAGS", "a:$(X)")]], &["DD_SITE"], &["X", "DD_TAGS"]),
+            (
+                &[&[("DD_TAGS", "a:$(X) b:$(Y)"), ("X", "$(Y)"), ("Y", "1")]],
+                &["DD_SITE"],
+                &["Y", "X", "DD_TAGS"],
+            ),
+            (&[&[("A", "$(X)")], &[("X", "1")]], &["DD_TAGS", "DD_SITE"], &["X", "A"]),
+            (&[&[("DD_TAGS", "$(X)")], &[("DD_TAGS", "b")]], &["DD_TAGS", "DD_SITE"], &none),
+            (&[&[("DD_TAGS", "b")], &[("DD_TAGS", "$(X")]], &["DD_TAGS", "DD_SITE"], &none),
+            (&[&[("A", "$(B)"), ("B", "$(A)"), ("P", "$(P):x")]], &["DD_TAGS", "DD_SITE"], &["P", "A", "B"]),
+        ] {
+            let (got_ours, got_own) = laid(&["DD_TAGS", "DD_SITE"], lists);
+            assert_eq!(
+                (got_ours, got_own),
+                (
+                    ours.iter().map(|s| (*s).to_owned()).collect(),
+                    own.iter().map(|s| (*s).to_owned()).collect()
+                ),
+                "{lists:?}"
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What annotations on a pod change: within what the operator allows, and never the image or a Secret.
 
-use super::{cws::Entrypoints, warnings::Warnings};
+use super::{cws::Entrypoints, record::STATUS, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
     pod::{Annotations, Metadata},
@@ -8,6 +8,9 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+
+/// `"false"` leaves a pod alone.
+pub(crate) const OPT_OUT: &str = "agent.datadoghq.com/sidecar.inject";
 
 const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
 const MODE: &str = "agent.datadoghq.com/sidecar.mode";
@@ -49,7 +52,7 @@ impl Overrides {
     /// Reads a pod's annotations.
     pub(crate) fn read(config: &Config, metadata: &Metadata<'_>) -> Self {
         let Some(annotations) = &metadata.annotations else { return Self::default() };
-        let mut reader = Reader { config, annotations, warnings: Vec::new() };
+        let mut reader = Reader { config, annotations, warnings: unknown(annotations) };
         Self {
             profile: reader.profile(),
             mode: reader.mode(),
@@ -59,6 +62,17 @@ impl Overrides {
             warnings: reader.warnings,
         }
     }
+}
+
+/// What is named like an annotation of ours and is none: most likely a misspelt one.
+fn unknown(annotations: &Annotations<'_>) -> Vec<String> {
+    let of_resource =
+        |key: &str| RESOURCES.iter().any(|(_, request, limit)| [*request, *limit].contains(&key));
+    let known = |key: &str| [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].contains(&key) || of_resource(key);
+    let ours = annotations.keys().filter(|key| key.starts_with(Annotations::OURS));
+    ours.filter(|key| !known(key))
+        .map(|key| format!("annotation {key} is ignored: there is none of that name"))
+        .collect()
 }
 
 struct Reader<'a> {

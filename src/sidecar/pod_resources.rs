@@ -20,8 +20,10 @@ pub(super) fn check(spec: &Spec<'_>, sidecar: &Resources, native: bool) -> Resul
             )));
         }
     }
-    for (resource, most) in whole.requests.iter().flat_map(pod::Pairs::iter) {
-        let own = quantity_of(&sidecar.requests, resource).unwrap_or_default();
+    // Of what the sidecar asks for none of, it changes nothing.
+    for (resource, own) in &sidecar.requests {
+        let most = whole.requests.as_ref().and_then(|requests| requests.get(resource));
+        let (Some(most), Ok(own)) = (most, quantity::parse(own)) else { continue };
         if Some(requested(spec, resource, own, native)) > quantity::parse(most).ok() {
             return Err(Obstacle::Conflict(format!(
                 "with the sidecar the containers' {resource} requests exceed the pod's spec.resources"

@@ -7,6 +7,7 @@ use crate::{
     config,
     pod::{Container, Protocol, Set, Spec},
 };
+use std::{cell::LazyCell, collections::HashSet};
 
 /// The agent's own ports, on loopback, each with the variable that moves it.
 const OWN: [(u16, &str); 5] = [
@@ -34,7 +35,7 @@ pub(super) struct Chosen {
     /// Variables, as JSON texts.
     pub(super) env: Vec<String>,
     /// Its `ports`, as JSON texts.
-    pub(super) ports: Vec<&'static str>,
+    pub(super) ports: Vec<String>,
 }
 
 /// Chooses the sidecar's ports beside those of the pod.
@@ -49,25 +50,35 @@ pub(super) fn choose(
         users(spec).any(|c| c.ports().iter().any(|p| p.container_port.0 == port && p.protocol() == protocol))
     };
     let mut chosen = Chosen::default();
-    let mut next = MOVED;
+    // A pod may state tens of thousands of ports: they are looked at once, and only where it matters.
+    let occupied = LazyCell::new(|| {
+        let ports = users(spec).flat_map(Container::ports);
+        ports.filter(|p| p.protocol() == Protocol::Tcp).map(|p| p.container_port.0).collect::<HashSet<_>>()
+    });
+    let mut free = (MOVED..=u16::MAX).filter(|port| !occupied.contains(port));
     for (port, variable) in OWN {
         if configured(variable) || !taken(port, Protocol::Tcp) {
             continue;
         }
-        while taken(next, Protocol::Tcp) {
-            next += 1;
-        }
+        let Some(next) = free.next() else {
+            return Err(Obstacle::Conflict(format!(
+                "port {port} is an application's, and none is free for the agent's own"
+            )));
+        };
         chosen.env.push(env::literal(variable, &next.to_string()));
         plan.warnings.push(format!("port {port} is an application's: the agent's own moves to {next}"));
-        next += 1;
     }
     let receivers = [
-        (DOGSTATSD, Protocol::Udp, "DD_DOGSTATSD_PORT", asked.dogstatsd, DOGSTATSD_PORT),
-        (APM, Protocol::Tcp, "DD_APM_RECEIVER_PORT", asked.apm, APM_PORT),
+        (DOGSTATSD, Protocol::Udp, "DD_DOGSTATSD_PORT", asked.dogstatsd, "dogstatsdport"),
+        (APM, Protocol::Tcp, "DD_APM_RECEIVER_PORT", asked.apm, "traceport"),
     ];
-    for (port, protocol, variable, wanted, json) in receivers {
-        if configured(variable) || !taken(port, protocol) {
-            chosen.ports.extend(wanted.then_some(json));
+    for (port, protocol, variable, wanted, name) in receivers {
+        if !taken(port, protocol) {
+            if wanted {
+                chosen.ports.push(declared(port, protocol, name, spec, plan));
+            }
+        } else if configured(variable) {
+            // The operator has moved it, or switched it off.
         } else if sockets {
             chosen.env.push(env::literal(variable, "0"));
             plan.warnings.push(format!(
@@ -83,19 +94,34 @@ pub(super) fn choose(
         if taken(OTLP_GRPC, Protocol::Tcp) || taken(OTLP_HTTP, Protocol::Tcp) {
             plan.warnings.push("port 4317 or 4318 is an application's: the agent receives no OTLP".into());
         } else {
-            chosen.env.push(env::literal("DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_GRPC_ENDPOINT", "0.0.0.0:4317"));
-            chosen.env.push(env::literal("DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_HTTP_ENDPOINT", "0.0.0.0:4318"));
-            chosen.ports.extend([OTLP_GRPC_PORT, OTLP_HTTP_PORT]);
+            let receivers = [
+                (OTLP_GRPC, "DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_GRPC_ENDPOINT", "otlpgrpcport"),
+                (OTLP_HTTP, "DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_HTTP_ENDPOINT", "otlphttpport"),
+            ];
+            for (port, variable, name) in receivers {
+                if !configured(variable) {
+                    chosen.env.push(env::literal(variable, &format!("0.0.0.0:{port}")));
+                }
+                chosen.ports.push(declared(port, Protocol::Tcp, name, spec, plan));
+            }
             tell_applications(spec, plan);
         }
     }
     Ok(chosen)
 }
 
-const DOGSTATSD_PORT: &str = r#"{"name":"dogstatsdport","containerPort":8125,"protocol":"UDP"}"#;
-const APM_PORT: &str = r#"{"name":"traceport","containerPort":8126,"protocol":"TCP"}"#;
-const OTLP_GRPC_PORT: &str = r#"{"name":"otlpgrpcport","containerPort":4317,"protocol":"TCP"}"#;
-const OTLP_HTTP_PORT: &str = r#"{"name":"otlphttpport","containerPort":4318,"protocol":"TCP"}"#;
+/// A port of the sidecar. A name that an application has given to a port of its own stays the application's alone: a Service that
+/// asks for it means that one.
+fn declared(port: u16, protocol: Protocol, name: &str, spec: &Spec<'_>, plan: &mut Plan<'_>) -> String {
+    let theirs = |c: &Container<'_>| !is_own(&c.name) && c.ports().iter().any(|p| p.name == name);
+    let protocol = protocol.as_str();
+    if spec.all_containers().any(theirs) {
+        plan.warnings
+            .push(format!("a port of an application is named {name}: the agent's {port} has no name"));
+        return format!(r#"{{"containerPort":{port},"protocol":"{protocol}"}}"#);
+    }
+    format!(r#"{{"name":"{name}","containerPort":{port},"protocol":"{protocol}"}}"#)
+}
 
 fn tell_applications(spec: &Spec<'_>, plan: &mut Plan<'_>) {
     let (variable, value) = OTLP_ENDPOINT;

@@ -16,6 +16,8 @@ pub(super) struct Profile {
     /// Which fields it sets.
     fields: Vec<String>,
     as_root: bool,
+    /// Whether it asks for what goes with escalation alone: the API server refuses it without.
+    escalates: bool,
 }
 
 impl Profile {
@@ -25,8 +27,19 @@ impl Profile {
             json: json[1..json.len() - 1].to_owned(),
             fields: fields.keys().cloned().collect(),
             as_root: fields.get("runAsUser") == Some(&Value::from(0)),
+            escalates: fields.get("privileged") == Some(&Value::Bool(true)) || adds_admin(fields),
         }
     }
+}
+
+fn adds_admin(fields: &Map<String, Value>) -> bool {
+    let added =
+        fields.get("capabilities").and_then(|capabilities| capabilities.get("add")).and_then(Value::as_array);
+    added
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|name| name.trim_start_matches("CAP_") == "SYS_ADMIN")
 }
 
 /// The securityContext of each container we add, as the members of a JSON object; empty where nothing needs to be said.
@@ -40,8 +53,8 @@ pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
         |s: Option<&Seccomp<'_>>| s.is_some_and(|s| s.kind == "RuntimeDefault" || s.kind == "Localhost");
     let pod_user = pod.and_then(|p| p.run_as_user);
 
-    let non_root =
-        pod.and_then(|p| p.run_as_non_root) == Some(true) || every(&|c| c.run_as_non_root == Some(true));
+    let inherits_non_root = pod.and_then(|p| p.run_as_non_root) == Some(true);
+    let non_root = inherits_non_root || every(&|c| c.run_as_non_root == Some(true));
     let drops_all = every(&|c| {
         let drop = c.capabilities.as_ref().and_then(|caps| caps.drop.as_deref()).unwrap_or_default();
         drop.iter().any(|capability| capability.eq_ignore_ascii_case("ALL"))
@@ -52,11 +65,12 @@ pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
     let other_user = pod_user.is_some_and(|user| user != 0 && user != AGENT_USER);
 
     let followed = [
-        // A profile that asks for root has said what it wants of this, too.
         (non_root && !profile.as_root, "runAsNonRoot", "true"),
+        // A profile that asks for root has said what it wants of this, too: an agent that inherited it would never start.
+        (inherits_non_root && profile.as_root, "runAsNonRoot", "false"),
         (non_root || drops_all || other_user, "runAsUser", AGENT_USER_JSON),
         (drops_all, "capabilities", r#"{"drop":["ALL"]}"#),
-        (no_escalation, "allowPrivilegeEscalation", "false"),
+        (no_escalation && !profile.escalates, "allowPrivilegeEscalation", "false"),
         (seccomp, "seccompProfile", r#"{"type":"RuntimeDefault"}"#),
     ];
     let mut json = String::with_capacity(profile.json.len() + 256);
@@ -125,7 +139,17 @@ mod tests {
         );
         assert_eq!(
             followed(&json!({"runAsUser": 0}), restricted),
-            json!({"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}),
+            json!({"runAsUser": 0, "runAsNonRoot": false, "seccompProfile": {"type": "RuntimeDefault"}}),
         );
+    }
+
+    #[test]
+    fn what_needs_escalation_is_not_forbidden_it() {
+        let forbids = r#"{"containers":[{"securityContext":{"allowPrivilegeEscalation":false}}]}"#;
+        for profile in [json!({"privileged": true}), json!({"capabilities": {"add": ["CAP_SYS_ADMIN"]}})] {
+            assert_eq!(followed(&profile, forbids), profile);
+        }
+        let other = json!({"capabilities": {"add": ["NET_ADMIN"]}});
+        assert_eq!(followed(&other, forbids)["allowPrivilegeEscalation"], false);
     }
 }

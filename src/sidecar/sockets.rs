@@ -1,7 +1,9 @@
 //! The directory in which the agent and the applications meet: one volume, mounted everywhere, and its addresses.
 
 use super::{
-    Obstacle, SIDECAR, datadog_volumes, is_own,
+    Obstacle, SIDECAR,
+    datadog_volumes::Going,
+    is_own,
     plan::Plan,
     volumes::{self, Own},
 };
@@ -53,10 +55,11 @@ enum There<'a> {
 /// Adds the volume, its mounts and the addresses; answers the sidecar's own mount.
 pub(super) fn add(
     metadata: &Metadata<'_>,
+    going: &Going,
     spec: &Spec<'_>,
     plan: &mut Plan<'_>,
 ) -> Result<Cow<'static, str>, Obstacle> {
-    let volume = match users_own(spec) {
+    let volume = match users_own(going, spec) {
         Some(volume) => volume,
         None => {
             if volumes::add_one(&VOLUME, spec, plan)? {
@@ -66,23 +69,23 @@ pub(super) fn add(
             "ddsockets"
         }
     };
-    connect(spec, volume, plan);
+    connect(going, spec, volume, plan);
     Ok(mount(volume))
 }
 
 /// Connects the containers that came after the sidecar to the volume it uses, where it uses one.
-pub(super) fn complete(spec: &Spec<'_>, plan: &mut Plan<'_>) {
+pub(super) fn complete(going: &Going, spec: &Spec<'_>, plan: &mut Plan<'_>) {
     let sidecar = spec.all_containers().find(|c| c.name == SIDECAR);
-    if let Some(There::Volume(volume)) = sidecar.map(|c| there(spec, c)) {
-        connect(spec, volume, plan);
+    if let Some(There::Volume(volume)) = sidecar.map(|c| there(going, c)) {
+        connect(going, spec, volume, plan);
     }
 }
 
 /// Gives every container of the user's the mount, and those that run on the addresses.
-fn connect(spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
+fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
     let mount = mount(volume);
     plan.each(spec, |each, warnings| {
-        match there(spec, each.container) {
+        match there(going, each.container) {
             There::Volume(name) if name == volume => {}
             There::Nothing => each.extra.mounts.append.push(mount.clone()),
             There::Volume(_) | There::Part => {
@@ -109,10 +112,10 @@ fn connect(spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
 }
 
 /// The emptyDir that all containers of the user's that have something at the path have there.
-fn users_own<'s>(spec: &'s Spec<'_>) -> Option<&'s str> {
+fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
     let mut found = None;
     for container in spec.all_containers().filter(|c| !is_own(&c.name)) {
-        match there(spec, container) {
+        match there(going, container) {
             There::Nothing => {}
             There::Volume(name) if found.is_none_or(|f| f == name) => found = Some(name),
             There::Volume(_) | There::Part => return None,
@@ -122,9 +125,8 @@ fn users_own<'s>(spec: &'s Spec<'_>) -> Option<&'s str> {
     matches!(volume.source, Source::EmptyDir { .. }).then_some(&*volume.name)
 }
 
-fn there<'s>(spec: &Spec<'_>, container: &'s Container<'_>) -> There<'s> {
-    let at_path =
-        |m: &&Mount<'_>| m.mount_path.trim_end_matches('/') == PATH && !datadog_volumes::goes(spec, &m.name);
+fn there<'s>(going: &Going, container: &'s Container<'_>) -> There<'s> {
+    let at_path = |m: &&Mount<'_>| m.mount_path.trim_end_matches('/') == PATH && !going.has(&m.name);
     match container.mounts().iter().find(at_path) {
         None => There::Nothing,
         Some(mount) if mount.sub_path.0 || mount.sub_path_expr.0 => There::Part,

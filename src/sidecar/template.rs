@@ -36,9 +36,9 @@ const COPY: &str = concat!(
 pub(crate) struct Template {
     /// `"image":…,"imagePullPolicy":…`, the same in the copy step.
     pub(super) image: String,
-    /// Our variables, with those of the operator that replace one of ours in its place; joined by commas.
+    /// Our variables, with the operator's literals that replace one of ours in its place; joined by commas.
     pub(super) env: String,
-    /// The operator's other variables.
+    /// The operator's other variables, which may refer to all that come before them.
     pub(super) own_env: String,
     /// Names that the operator sets.
     configured: Vec<String>,
@@ -151,12 +151,7 @@ impl Template {
         volumes.extend(profile.volumes.iter().filter_map(Own::given));
         mounts.extend(profile.volume_mounts.iter().map(ToString::to_string));
 
-        let ours = variables.names();
-        let mut own = Variables::default();
-        for variable in config.env.iter().chain(&profile.env) {
-            let list = if ours.contains(&variable.name) { &mut variables } else { &mut own };
-            list.set(&variable.name, env::configured(variable));
-        }
+        let own = env::lay(&mut variables, &[&config.env, &profile.env]);
         Self {
             copy_step: format!("{image},{COPY}"),
             image,

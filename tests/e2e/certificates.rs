@@ -43,6 +43,14 @@ async fn replicas_that_start_at_once_with_an_empty_secret_share_one_ca_and_then_
         }
     }
     assert_eq!(it.writes(), writes, "in steady state nothing is written");
+    // Those of docs/operations.md, and no others.
+    let watches = [
+        "mutatingwebhookconfigurations by name",
+        "namespaces",
+        "secrets by name",
+        "secrets by name of a namespace",
+    ];
+    assert_eq!(it.watches().into_iter().collect::<Vec<_>>(), watches);
     let secret = it.scene.api.get(&it.secret).await.created();
     let key = secret["data"]["ca.key"].as_str().unwrap();
     for replica in &it.replicas {

@@ -236,6 +236,7 @@ async fn wrong_values_are_refused_with_their_place() {
     for (values, told) in [
         ("injector: {replicas: two}".to_owned(), "/injector/replicas"),
         ("injector: {replicas: 0}".to_owned(), "/injector/replicas"),
+        ("injector: {replica: 3}".to_owned(), "'replica' not allowed"),
         ("injector: {certificates: {mode: none}}".to_owned(), "'selfManaged', 'certManager', 'files'"),
         ("injector: {certificates: {mode: files}}".to_owned(), "injector.certificates.files.secretName"),
         ("injector: {drainDelay: 1h}".to_owned(), "/injector/drainDelay"),
@@ -340,7 +341,9 @@ async fn the_api_server_reaches_the_injector_through_the_service() {
     release.api.create(&in_namespace(yaml(SECRET), "shop")).await.created();
 
     let several = "[{objectSelector: {matchLabels: {app: redis}}}, \
-        {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}]";
+        {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}, \
+        {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, objectSelector: \
+        {matchExpressions: [{key: quiet, operator: DoesNotExist}, {key: a.b/c-d_e, operator: In, values: ['x.y_z-1', '']}]}}]";
     let Some(replica) = serving(&release, &selectors(several)).await else { return };
     let (proved, said) = probe(&release, 60);
     assert!(proved, "{said}");
@@ -355,6 +358,9 @@ async fn the_api_server_reaches_the_injector_through_the_service() {
         ("by-label", json!({"app": "redis"}), true, true),
         ("by-expression", json!({"tier": "web"}), true, true),
         ("not-in", json!({"tier": "db"}), false, false),
+        ("without", json!({"a.b/c-d_e": "x.y_z-1"}), true, true),
+        ("without-empty", json!({"a.b/c-d_e": ""}), true, true),
+        ("with", json!({"a.b/c-d_e": "", "quiet": ""}), false, false),
         ("other", json!({"app": "nginx"}), false, false),
         ("none", json!({}), false, false),
         ("opted-out", json!({"app": "redis", "admission.datadoghq.com/enabled": "false"}), false, false),

@@ -1,6 +1,7 @@
 //! What the tests stand on: one control plane for the whole run, started by the first test that asks for it; for each test a
 //! [`Scene`] of its own: namespaces, the real binary serving, and its webhook, which sees these namespaces only.
 
+#[allow(dead_code, reason = "some of it is used on a node alone")]
 pub mod api;
 pub mod audit;
 pub mod control_plane;

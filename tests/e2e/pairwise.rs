@@ -15,9 +15,9 @@ const FEATURES: [&[Level]; 16] = [
         (&[("/mode", "native"), ("/waitForAgent", "true")], &["startupProbe"]),
     ],
     &[(&[], &["DD_APM_RECEIVER_SOCKET"]), (&[("/sockets/enabled", "false")], &[])],
-    &[(&[], &[]), (&[("/ports/dogstatsd", "true")], &["dogstatsdport"])],
-    &[(&[], &[]), (&[("/ports/apm", "true")], &["traceport"])],
-    &[(&[], &[]), (&[("/ports/otlp", "true")], &["otlpgrpcport"])],
+    &[(&[], &[]), (&[("/ports/dogstatsd", "true")], &["\"containerPort\":8125"])],
+    &[(&[], &[]), (&[("/ports/apm", "true")], &["\"containerPort\":8126"])],
+    &[(&[], &[]), (&[("/ports/otlp", "true")], &["\"containerPort\":4317"])],
     &[
         (&[], &[]),
         (&[("/logs/enabled", "true")], &["DD_LOGS_ENABLED"]),
@@ -217,12 +217,19 @@ async fn judge(scene: &Scene, row: &[usize], number: usize, kind: &str, spec: &s
     let name = format!("{kind}-{number}");
     let profile = profile(number, row);
     let pod = pod(&name, &format!("row-{number}"), spec);
-    let plain = scene.api.dry_run(&in_namespace(pod.clone(), &scene.plain)).await.created();
+    let plain = scene.api.dry_run(&in_namespace(pod.clone(), &scene.plain)).await;
+    let before = plain.warnings.clone();
+    let plain = plain.created();
     let reply = scene.api.dry_run(&in_namespace(pod, &scene.namespace)).await;
     let told = reply.warnings.join("; ");
     let wrong = |what: &str| Err(format!("{name}: {what}; warnings: {told}; profile: {profile}"));
     if !reply.status.is_success() {
         return wrong(reply.message());
+    }
+    // Names or ports that are there twice, variables that hide others.
+    let own = |warning: &&String| !warning.starts_with("datadog sidecar: ") && !before.contains(warning);
+    if let Some(warning) = reply.warnings.iter().find(own) {
+        return wrong(&format!("the API server warns of {warning:?}"));
     }
     let injected = reply.body;
     // A pod that ends would never end beside an ordinary container that does not see its processes.

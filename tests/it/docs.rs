@@ -1,10 +1,11 @@
 //! What the documents say is so.
 
+use crate::golden;
 use datadog_sidecar_injector::{
     metrics::{HandshakeFailure, Metrics},
     select::{Outcome, SkipReason},
 };
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -15,6 +16,44 @@ fn every_reason_is_explained() {
     let text = document("docs/troubleshooting.md");
     for reason in SkipReason::ALL {
         assert!(text.contains(&format!("| `{}` |", reason.label())), "{} is not explained", reason.label());
+    }
+}
+
+/// Whether a text is what a cell of a table says, in which `…` stands for anything.
+fn says(cell: &str, text: &str) -> bool {
+    let mut rest = text;
+    cell.split('…').map(str::trim).all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn every_warning_and_conflict_of_a_golden_case_is_explained() {
+    let text = document("docs/troubleshooting.md");
+    let cells: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    let mut unexplained = BTreeSet::new();
+    for told in golden::all_told() {
+        if !cells.iter().any(|cell| says(cell, &told)) {
+            unexplained.insert(told);
+        }
+    }
+    assert!(unexplained.is_empty(), "{unexplained:#?}");
+}
+
+#[test]
+fn every_annotation_that_is_read_is_listed() {
+    let text = document("docs/configuration.md");
+    let sources = ["src/sidecar/record.rs", "src/sidecar/overrides.rs"].map(document).concat();
+    let read: BTreeSet<&str> =
+        sources.split('"').filter(|word| word.starts_with("agent.datadoghq.com/sidecar.")).collect();
+    assert!(read.len() >= 8, "{read:?}");
+    for annotation in read {
+        assert!(text.contains(&format!("`{annotation}`")), "{annotation} is not listed");
     }
 }
 

@@ -130,6 +130,22 @@ fn told(decision: &Decision, rules: &Rules) -> Value {
     told
 }
 
+/// The warnings of all cases, and what they say of conflicts.
+pub fn all_told() -> Vec<String> {
+    let decisions = cases().into_iter().filter_map(|case| read(&case, "decision.yaml"));
+    let told = decisions.flat_map(|text| {
+        let decision: Value = serde_saphyr::from_str(&text).unwrap();
+        let warnings = decision["warnings"].as_array().cloned().unwrap_or_default();
+        let conflict = (decision["reason"] == "conflict").then(|| decision["detail"].clone());
+        warnings
+            .into_iter()
+            .chain(conflict)
+            .filter_map(|told| told.as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    });
+    told.collect()
+}
+
 #[test]
 fn every_golden_case_comes_out_as_written() {
     let cases = cases();

@@ -187,6 +187,8 @@ fn bad_arguments_and_configurations_are_another_code() {
         &["-f", "-", "--config", "/no/such.yaml"],
         &["-f", "-", "--namespace-label", "shop"],
         &["-f", "-", "--kubernetes-version", "latest"],
+        &["-f", "-", "--own-namespace", "My Agents"],
+        &["-f", "-", "-n", ""],
         &["-f", "-", "--diff", "--check"],
         &["-f", "-", "--output", "xml"],
         &[],

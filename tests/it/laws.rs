@@ -1,7 +1,7 @@
 //! What must hold of every injection, whatever the pod and the configuration.
 
 use datadog_sidecar_injector::{
-    config::{Check, CheckSource, Config, Cws, Image, Logs, Mode, Ports, Profile, Provider},
+    config::{Check, CheckSource, Config, Cws, EnvVar, Image, Logs, Mode, Ports, Profile, Provider},
     decide::decide,
     rules::{Labels, Rules, Setting},
     select::{Decision, Outcome, SkipReason, Subject},
@@ -69,6 +69,9 @@ fn every_feature(config: &mut Config) {
     });
     profile.image = image("agent-with-checks");
     profile.ports = Ports { dogstatsd: true, apm: true, otlp: true };
+    let receiver = "DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_GRPC_ENDPOINT";
+    profile.env =
+        vec![EnvVar { name: receiver.into(), value: Some("0.0.0.0:4317".into()), value_from: None }];
     profile.logs = Logs { enabled: true, collect_all: true };
     profile.process_collection = true;
     profile.service_account_token = true;

@@ -2,8 +2,9 @@
 
 use crate::laws;
 use datadog_sidecar_injector::{
+    decide::decide,
     patch::{Edits, Patch, Shape, Step},
-    select::Outcome,
+    select::{Outcome, SkipReason, Subject},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -95,7 +96,10 @@ fn volume() -> BoxedStrategy<Value> {
 fn container() -> BoxedStrategy<Value> {
     let mount = object(vec![
         ("name", words(&VOLUMES)),
-        ("mountPath", words(&["/var/run/datadog", "/var/run/datadog/", "/data", "/tmp"])),
+        (
+            "mountPath",
+            words(&["/var/run/datadog", "/var/run/datadog/", "/data", "/tmp", "/cws-instrumentation-volume"]),
+        ),
         ("subPath", words(&["a"])),
         ("readOnly", flag()),
     ]);
@@ -124,11 +128,22 @@ fn container() -> BoxedStrategy<Value> {
             ]),
         ),
         ("protocol", words(&["TCP", "UDP"])),
+        ("name", words(&["http", "traceport"])),
     ]);
     object(vec![
         ("command", one_of(&[json!(["/app"]), json!([]), json!(["sh", "-c", "exec app"])])),
         ("ports", vec(port, 0..3).prop_map(Value::from).boxed()),
-        ("name", words(&["app", "web", "worker", "istio-proxy", "init-copy-agent-config"])),
+        (
+            "name",
+            words(&[
+                "app",
+                "web",
+                "worker",
+                "istio-proxy",
+                "init-copy-agent-config",
+                "cws-instrumentation-init",
+            ]),
+        ),
         ("image", words(&["redis:7", "host:5000/datadog/agent-helper", ""])),
         ("env", list(variable, "name", 5)),
         ("volumeMounts", list(mount, "mountPath", 4)),
@@ -352,6 +367,44 @@ fn pointer(path: &[Step<'_>]) -> String {
             Step::End => "/-".to_owned(),
         })
         .collect()
+}
+
+/// Whoever may create pods may make them so large: no other review is answered meanwhile.
+#[test]
+fn a_hostile_pod_is_decided_in_no_time() {
+    let many = |element: &dyn Fn(usize) -> Value| (0..20_000).map(element).collect::<Vec<_>>();
+    let volumes = many(&|_| json!({"name": "datadog", "emptyDir": {}}));
+    let mounts = many(&|_| json!({"name": "datadog", "mountPath": "/var/run/datadog"}));
+    let amounts: Map<String, Value> = (0..20_000).map(|i| (format!("example.com/{i}"), json!("1"))).collect();
+    let containers = many(&|i| json!({"name": i.to_string(), "resources": {"requests": {"cpu": "1m"}}}));
+    let annotations: Map<String, Value> =
+        (0..20_000).map(|i| (format!("agent.datadoghq.com/sidecar.{i}"), json!("1"))).collect();
+    for pod in [
+        json!({"spec": {"volumes": volumes, "containers": [{"name": "app", "volumeMounts": mounts}]}}),
+        json!({"spec": {"resources": {"requests": amounts}, "containers": containers}}),
+        json!({"metadata": {"annotations": annotations}, "spec": {"containers": containers}}),
+    ] {
+        for (name, rules) in laws::configurations() {
+            let text = pod.to_string();
+            let subject = Subject { namespace: "shop", namespace_labels: None, moment: None };
+            let start = std::time::Instant::now();
+            let decision = decide(text.as_bytes(), subject, &rules).unwrap();
+            assert_ne!(decision.reason(), Some(SkipReason::InternalError), "{name}: {}", decision.detail);
+            assert!(start.elapsed().as_secs() < 5, "{name}: {:?}", start.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_pod_that_states_every_port_is_decided_in_no_time() {
+    let ports: Vec<Value> = (1..=u16::MAX).map(|port| json!({"containerPort": port})).collect();
+    let pod = json!({"spec": {"containers": [{"name": "app", "ports": ports}]}});
+    for (name, rules) in laws::configurations() {
+        let start = std::time::Instant::now();
+        let (decision, _) = laws::hold(&rules, &pod);
+        assert_eq!(decision.outcome, Outcome::Skipped(SkipReason::Conflict), "{name}");
+        assert!(start.elapsed().as_secs() < 5, "{name}: {:?}", start.elapsed());
+    }
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::{fs, path::Path};
 
 /// The modules that decide, and what none of them may touch.
-const DECIDING: [&str; 12] = [
+const DECIDING: [&str; 14] = [
     "admission",
     "config",
     "decide",
+    "fargate",
     "inject",
     "manifest",
     "patch",
@@ -16,6 +17,7 @@ const DECIDING: [&str; 12] = [
     "seen",
     "select",
     "sidecar",
+    "workload",
 ];
 const IMPURE: [&str; 14] = [
     "std::fs",

@@ -1,7 +1,7 @@
 //! `agentSidecarInjection`: which pods get a sidecar, and what all sidecars have in common.
 
 use super::{LabelSelector, Profile, Scalar};
-use crate::config::{DEFAULT_LABEL, OnMissingSecret, PodOverride, Provider, PullPolicy};
+use crate::config::{DEFAULT_LABEL, EXCLUDED_NAMESPACES, OnMissingSecret, PodOverride, Provider, PullPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,13 +158,8 @@ impl Default for Injection {
                 ..Selector::default()
             }],
             profiles: Vec::new(),
-            pod_overrides: vec![
-                PodOverride::Profile,
-                PodOverride::Resources,
-                PodOverride::Mode,
-                PodOverride::Entrypoints,
-            ],
-            excluded_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).into(),
+            pod_overrides: PodOverride::ALL.into(),
+            excluded_namespaces: EXCLUDED_NAMESPACES.map(String::from).into(),
         }
     }
 }

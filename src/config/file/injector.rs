@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 /// What concerns the injector itself and not the sidecars. Read by the chart alone.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct Injector {
     /// How many pods of the injector.
     #[schemars(range(min = 1, max = 20))]
     replicas: u8,
     /// The injector's own image.
-    image: Image,
+    pub(in crate::config) image: Image,
     /// Requests and limits of the injector.
     resources: Amounts,
     /// Where the certificate of the webhook comes from.
@@ -25,7 +25,7 @@ pub(in crate::config) struct Injector {
     /// How long it goes on answering after it was told to end, such as `10s`: at most 15 seconds, so that it ends within its
     /// grace period of 45.
     #[schemars(regex(pattern = r"^([0-9]|1[0-5])s$"))]
-    drain_delay: String,
+    pub(in crate::config) drain_delay: String,
     /// The proof, after each installation and upgrade and by `helm test`, that the API server reaches the injector.
     probe: Probe,
     /// How many of the injector's pods may be evicted at a time.
@@ -55,8 +55,8 @@ pub(in crate::config) struct Injector {
 
 /// The injector's own image.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-struct Image {
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::config) struct Image {
     /// The registry you push it to, with a path where it has one. Where empty, nodes look for the image by its name alone.
     registry: String,
     /// Its name in that registry.
@@ -65,7 +65,7 @@ struct Image {
     tag: Scalar,
     /// Its digest, such as `sha256:…`. It wins over the tag.
     #[schemars(regex(pattern = "^(sha256:[0-9a-f]{64})?$"))]
-    digest: String,
+    pub(in crate::config) digest: String,
     /// When the kubelet pulls it.
     pull_policy: PullPolicy,
     /// Secrets of the release namespace for pulling it.
@@ -74,6 +74,7 @@ struct Image {
 
 /// A Secret, by its name.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Named {
     /// The name of the Secret.
     name: String,
@@ -81,7 +82,7 @@ struct Named {
 
 /// Requests and limits of a container.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Amounts {
     /// What is set aside, by resource.
     requests: BTreeMap<String, Scalar>,
@@ -91,7 +92,7 @@ struct Amounts {
 
 /// Where the certificate of the webhook comes from.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Certificates {
     /// `selfManaged`: the injector looks after a CA of its own. `certManager`: cert-manager does. `files`: a Secret that
     /// somebody else fills.
@@ -114,7 +115,7 @@ enum CertificateMode {
 
 /// The certificate by cert-manager.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct CertManager {
     /// Who signs it. Where it has no name: a CA that cert-manager makes for this alone.
     issuer_ref: IssuerRef,
@@ -122,7 +123,7 @@ struct CertManager {
 
 /// An issuer of cert-manager.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct IssuerRef {
     /// The issuer.
     name: String,
@@ -134,7 +135,7 @@ struct IssuerRef {
 
 /// The certificate by somebody else.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Files {
     /// The Secret of the release namespace that holds `tls.crt` and `tls.key`, for `SERVICE.NAMESPACE.svc`.
     secret_name: String,
@@ -144,7 +145,7 @@ struct Files {
 
 /// The proof that the API server reaches the injector.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Probe {
     /// Whether `helm install` and `helm upgrade` wait for it. `helm test` asks for it in any case.
     enabled: bool,
@@ -155,7 +156,7 @@ struct Probe {
 
 /// How many pods may be evicted at a time.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Budget {
     /// Whether there is a PodDisruptionBudget.
     enabled: bool,
@@ -166,7 +167,7 @@ struct Budget {
 
 /// Something that is there or not.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Switch {
     /// Whether there is one.
     enabled: bool,
@@ -174,7 +175,7 @@ struct Switch {
 
 /// What the injector may do in the cluster.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Rbac {
     /// Whether it may read, in every namespace, the Secrets that sidecars refer to, to know where they are missing. It keeps their
     /// keys alone, but RBAC can't give those without the values. Where `false`, no Secret counts as missing.
@@ -183,7 +184,7 @@ struct Rbac {
 
 /// A ServiceAccount.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct ServiceAccount {
     /// Its annotations.
     annotations: BTreeMap<String, String>,

@@ -129,21 +129,21 @@ pub(in crate::config) struct SecurityContext {
     /// Whether it runs as root on the node. Refused under `fargate` where `true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) privileged: Option<bool>,
-    /// `Default` or `Unmasked`.
+    /// How much of `/proc` it sees. `Unmasked` is refused under `fargate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) proc_mount: Option<ProcMount>,
     /// Whether its root file system is read-only. The directories that the agent writes to are then volumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) read_only_root_filesystem: Option<bool>,
     /// The numeric group it runs as.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) run_as_group: Option<i64>,
     /// Whether it is refused to run as root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) run_as_non_root: Option<bool>,
     /// The numeric user it runs as. The agent's own is 100.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) run_as_user: Option<i64>,
     /// The SELinux context.
@@ -178,7 +178,7 @@ pub(in crate::config) struct ConfinementProfile {
 }
 
 /// How `/proc` is mounted.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub(in crate::config) enum ProcMount {
     Default,
     Unmasked,

@@ -1,7 +1,7 @@
 //! What the API server wrote down about the creation of a pod: who was asked, and what each answered.
 
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 const CALL: &str = "mutation.webhook.admission.k8s.io/";
 const PATCH: &str = "patch.webhook.admission.k8s.io/";
@@ -68,6 +68,21 @@ pub fn writes(log: &Path, user: &str, name: &str) -> usize {
                 && ["create", "update", "patch", "delete"].iter().any(|verb| event["verb"] == *verb)
         })
         .count()
+}
+
+/// What a user asked for again and again, each once: verb, resource, and whether of one object alone.
+pub fn watches(log: &Path, user: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let asked = events.filter(|event| event["user"]["username"] == user && event["verb"] == "watch");
+    asked
+        .map(|event| {
+            let of = &event["objectRef"];
+            let one = event["requestURI"].as_str().unwrap().contains("fieldSelector=metadata.name%3D");
+            let namespaced = if of["namespace"].is_null() { "" } else { " of a namespace" };
+            format!("{}{}{namespaced}", of["resource"].as_str().unwrap(), if one { " by name" } else { "" })
+        })
+        .collect()
 }
 
 fn numbers(place: &str) -> Vec<u32> {

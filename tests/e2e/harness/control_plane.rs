@@ -17,7 +17,8 @@ use tokio::sync::OnceCell;
 /// Where the binaries are; set by `make e2e`.
 const BINARIES: &str = "CONTROL_PLANE_BIN";
 
-/// Every webhook call and patch of a pod is written down before its answer goes out, and who wrote a Secret or a webhook configuration. The quiet namespaces are for pods by the thousand.
+/// Every webhook call and patch of a pod is written down before its answer goes out, and who wrote a Secret or a webhook
+/// configuration, and all that the injector asks for. The quiet namespaces are for pods by the thousand.
 const AUDIT_POLICY: &str = "
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -28,6 +29,7 @@ rules:
   - level: Metadata
     verbs: [create, update, patch, delete]
     resources: [{group: '', resources: [secrets]}, {group: admissionregistration.k8s.io, resources: [mutatingwebhookconfigurations]}]
+  - {level: Metadata, users: [injector], verbs: [get, list, watch]}
   - {level: None}
 ";
 

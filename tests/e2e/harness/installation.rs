@@ -16,6 +16,7 @@ use rustls::{
 };
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     pin::pin,
     process::Command,
     sync::Arc,
@@ -203,6 +204,11 @@ impl Installation {
             .map(|object| audit::writes(log, "injector", object["metadata"]["name"].as_str().unwrap()))
             .iter()
             .sum()
+    }
+
+    /// What the injectors of all tests have watched until now.
+    pub fn watches(&self) -> BTreeSet<String> {
+        audit::watches(&self.scene.cluster.audit, "injector")
     }
 
     /// The certificate that a replica serves to a caller who trusts this bundle.

@@ -164,9 +164,31 @@ fn ports_and_timeouts() {
             ],
         ),
         (
+            "clusterAgent: {admissionController: {port: 8080}}",
+            &[
+                "1:44: clusterAgent.admissionController.port: must not be 8080, where the injector's probes and metrics are",
+            ],
+        ),
+        (
             "clusterAgent: {admissionController: {timeoutSeconds: 31}}",
             &["1:54: clusterAgent.admissionController.timeoutSeconds: must be from 1 to 30, not 31"],
         ),
+    ]);
+}
+
+#[test]
+fn what_the_chart_would_refuse_of_the_injector() {
+    const DIGEST: &str = "must be `sha256:` and 64 hexadecimal digits in lowercase";
+    refused(&[
+        ("injector: {replica: 3}", &["1:12: injector.replica: unknown key; did you mean `replicas`?"]),
+        ("injector: {replicas: 0}", &["1:22: injector.replicas: must be from 1 to 20, not 0"]),
+        (
+            "injector: {rbac: {readSecret: true}}",
+            &["1:19: injector.rbac.readSecret: unknown key; did you mean `readSecrets`?"],
+        ),
+        ("injector: {drainDelay: 16s}", &["1:24: injector.drainDelay: must be from 0s to 15s"]),
+        ("injector: {drainDelay: 1h}", &["1:24: injector.drainDelay: must be from 0s to 15s"]),
+        ("injector: {image: {digest: abc}}", &[&format!("1:28: injector.image.digest: {DIGEST}")]),
     ]);
 }
 
@@ -473,7 +495,14 @@ fn security_contexts() {
         ),
         (
             "profiles:\n  - securityContext: {runAsUser: -1}",
-            &["2:34: profiles[0].securityContext.runAsUser: must be at least 0, not -1"],
+            &["2:34: profiles[0].securityContext.runAsUser: must be from 0 to 2147483647, not -1"],
+        ),
+        (
+            "profiles:\n  - securityContext: {runAsGroup: 2147483648, procMount: Unmasked}",
+            &[
+                "2:35: profiles[0].securityContext.runAsGroup: must be from 0 to 2147483647, not 2147483648",
+                "2:58: profiles[0].securityContext.procMount: must not be Unmasked: EKS Fargate has no user namespaces, which it needs",
+            ],
         ),
         (
             "profiles:\n  - securityContext: {runAsNonRoot: true, runAsUser: 0}",

@@ -43,6 +43,15 @@ fn checks_that_are_refused() {
                 "6:14: profiles[0].checks[3].name: \"a\" is there already, at [2]",
             ],
         ),
+        (
+            &format!(
+                "profiles:\n  - checks: [{{name: a, container: {}, instances: [{{}}]}}]",
+                "c".repeat(57)
+            ),
+            &[
+                "2:35: profiles[0].checks[0].container: is longer than 56 characters: no annotation can be named after it",
+            ],
+        ),
     ]);
 }
 

@@ -35,7 +35,7 @@ fn a_good_file() {
 fn standard_input_and_notices() {
     let (code, out, err) = run(&["config", "check", "-"], "datadog: {clusterChecks: {enabled: true}}");
     let expected =
-        "-: ok: 1 selectors, 1 profiles\n-: notice: not passed on to sidecars: datadog.clusterChecks\n";
+        "-: ok: 1 selector, 1 profile\n-: notice: not passed on to sidecars: datadog.clusterChecks\n";
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), expected, ""));
 }
 

@@ -33,6 +33,16 @@ fn volumes_that_are_refused() {
             ],
         ),
         (
+            "profiles:\n  - volumes:\n    - {name: a, secret: {name: b}}\n    - {name: b, configMap: {name: 1}}\n    - {name: c, persistentVolumeClaim: {claimName: A}}\n    - {name: d, emptyDir: {sizeLimit: lots}}\n    - {name: e, configMap: {name: e, defaultMode: 644}}\n    - {name: f, configMap: {name: f, defaultMode: 0644}}",
+            &[
+                "3:25: profiles[0].volumes[0].secret: `secretName` is missing",
+                "4:35: profiles[0].volumes[1].configMap.name: must be text",
+                "5:52: profiles[0].volumes[2].persistentVolumeClaim.claimName: must be 1 to 253 lowercase letters, digits, `-` and `.`, with a letter or digit at each end of every part",
+                "6:39: profiles[0].volumes[3].emptyDir.sizeLimit: is no quantity: it must begin with a number, such as 200m or 256Mi",
+                "7:51: profiles[0].volumes[4].configMap.defaultMode: must be from 0 to 0777 (511)",
+            ],
+        ),
+        (
             "profiles:\n  - volumes: [{name: a, hostPath: {path: /}}, {name: b, csi: {driver: x}}]",
             &[
                 "2:35: profiles[0].volumes[0].hostPath: EKS Fargate mounts no directory of a node",

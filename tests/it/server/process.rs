@@ -1,7 +1,7 @@
 //! The binary as a process.
 
 use super::harness::{Client, PATIENCE, body, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -99,6 +99,7 @@ async fn arguments_that_make_no_sense_are_told_in_words() {
             "three times as long",
         ),
         (&["--self-signed", directory, "--kubernetes-version", "latest"], "1.33"),
+        (&["--self-signed", directory, "--own-namespace", ""], "--own-namespace"),
         (&["--self-signed", directory, "--drain-delay", "soon"], "10s"),
         (&["--self-signed", directory, "--bind", "nowhere"], "--bind"),
         (&["--self-signed", directory, "--log-level", "kube=chatty"], "chatty"),
@@ -137,6 +138,52 @@ async fn flags_are_environment_variables_too() {
     assert_eq!(config["ownNamespace"], "elsewhere");
     assert_eq!(config["kubernetesVersion"], "1.28");
     child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_value_of_a_pod_is_told_anywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process =
+        Process::start(&["--self-signed", directory.path().to_str().unwrap(), "--log-level", "trace"]).await;
+    let ca = std::fs::read_to_string(directory.path().join("ca.crt")).unwrap();
+    let mut client = Client::connect(process.address, &ca).await.unwrap();
+    let variable = |name: &str| json!({"name": name, "value": "hunter2"});
+    let annotations: Vec<String> =
+        ["mode", "profile", "cpu.limit", "memory.request", "entrypoints", "status", "other"]
+            .iter()
+            .map(|name| format!("agent.datadoghq.com/sidecar.{name}"))
+            .collect();
+    let annotations: Value = annotations.into_iter().map(|key| (key, json!("hunter2"))).collect();
+    let mut reviewed = 0;
+    for spec in [
+        json!({"containers": [{"name": "app", "command": ["hunter2"], "args": ["hunter2"],
+            "env": [variable("PASSWORD"), variable("DD_TRACE_AGENT_URL"), variable("DD_ENV")]}]}),
+        json!({"containers": [{"name": "app", "env": "hunter2"}]}),
+        json!({"restartPolicy": "hunter2", "containers": ["hunter2"]}),
+        json!({"volumes": [{"name": "ddsockets", "secret": {"secretName": "hunter2"}}], "containers": [{"name": "app"}]}),
+    ] {
+        let review = json!({"apiVersion": "admission.k8s.io/v1", "request": {"uid": "1", "operation": "CREATE",
+            "namespace": "shop", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": {
+            "metadata": {"name": "p", "annotations": annotations, "labels": {
+                "agent.datadoghq.com/sidecar": "fargate", "tags.datadoghq.com/env": "prod"}}, "spec": spec}}});
+        let reply = client.post(review.to_string().as_bytes()).await.unwrap();
+        assert_eq!(reply.status, 200);
+        assert!(reply.text().contains("warnings") && !reply.text().contains("hunter2"), "{}", reply.text());
+        reviewed += 1;
+    }
+    // Cut off amid a value.
+    assert_eq!(client.post(br#"{"request": {"object": "hunter2"#).await.unwrap().status, 400);
+    for page in ["/decisions", "/config", "/metrics", "/readyz"] {
+        let page = super::harness::admin(process.admin_address, page).await;
+        assert!(!page.text().contains("hunter2"), "{}", page.text());
+    }
+    process.signal(rustix::process::Signal::TERM);
+    let mut answered = 0;
+    while let Some(line) = process.log.next_line().await.unwrap() {
+        assert!(!line.contains("hunter2"), "{line}");
+        answered += usize::from(line.contains("Answered a review"));
+    }
+    assert_eq!(answered, reviewed, "each has its line at debug");
 }
 
 #[tokio::test]

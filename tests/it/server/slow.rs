@@ -104,9 +104,9 @@ async fn a_body_has_the_time_its_review_has() {
 #[tokio::test]
 async fn hundreds_of_half_open_handshakes_hold_nobody_up() {
     let mut setup = Setup::of(Admission);
-    setup.timeouts.handshake = Duration::from_secs(2);
+    setup.timeouts.handshake = Duration::from_secs(5);
     let server = setup.start().await;
-    let start = Instant::now();
+    let counted = || server.metric(r#"tls_handshakes_failed_total{reason="timeout"}"#);
     let mut half_open = Vec::new();
     for _ in 0..400 {
         half_open.push(TcpStream::connect(server.address).await.unwrap());
@@ -115,12 +115,11 @@ async fn hundreds_of_half_open_handshakes_hold_nobody_up() {
     for i in 0..20 {
         assert_eq!(client.post(&body(&i.to_string())).await.unwrap().status, 200);
     }
-    assert!(start.elapsed() < Duration::from_millis(1900), "waited for them: {:?}", start.elapsed());
+    assert_eq!(counted().unwrap_or(0.0), 0.0, "waited for them");
     for mut stream in half_open {
         let end = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 16])).await;
         assert_eq!(end.expect("closed").unwrap_or(0), 0);
     }
-    let counted = || server.metric(r#"tls_handshakes_failed_total{reason="timeout"}"#);
     eventually("all are counted", || async { counted() == Some(400.0) }).await;
     assert_eq!(client.post(&body("after")).await.unwrap().status, 200);
 }
