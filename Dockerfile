@@ -2,11 +2,9 @@
 #   docker build --build-arg VERSION=$(cargo pkgid | cut -d'#' -f2) -t datadog-sidecar-injector .
 ARG RUST_VERSION=1.95.0
 FROM rust:${RUST_VERSION}-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends musl-tools && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY rust-toolchain.toml versions.env ./
-RUN rustup target add x86_64-unknown-linux-musl \
-    && . ./versions.env && cargo install --locked --debug --quiet "cargo-auditable@$CARGO_AUDITABLE_VERSION"
+RUN . ./versions.env && cargo install --locked --debug --quiet "cargo-auditable@$CARGO_AUDITABLE_VERSION"
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY image image
 COPY src src

@@ -21,10 +21,10 @@ test: ## Runs all tests that need no root, also those against a control plane, w
 e2e: ## Runs the tests against a control plane and on a real node, as root; only some of them with T="name name"
 	@tests/run.sh e2e,node $(T)
 
-bench: build ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
+bench: ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
 	cargo build --release --locked --manifest-path bench/Cargo.toml
 	bench/target/release/decide --rounds 3 --reviews 200
-	taskset -c 1 bench/target/release/compare --server target/release/datadog-sidecar-injector --rounds 3 --seconds 1 --starts 5
+	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 3 --seconds 1 --starts 5
 
 lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
 	@tests/lint.sh

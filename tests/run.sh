@@ -21,6 +21,7 @@ control_plane() {
         export CONTROL_PLANE_BIN
         # Without Helm the tests of the chart say that they are skipped.
         helm=$(tests/cluster/build.sh helm) && export HELM=$helm/helm
+        helm=$(tests/cluster/build.sh helm3) && export HELM3=$helm/helm
         # They wait for others most of the time.
         run cargo test --locked --test e2e -- --test-threads=8 "$@"
     else

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr. With the argument
-# `helm` it does so for Helm, and with `node` for what runs pods: kube-scheduler, kubelet, kube-proxy, containerd and CoreDNS.
+# `helm` or `helm3` it does so for Helm, and with `node` for what runs pods: kube-scheduler, kubelet, kube-proxy, containerd and CoreDNS.
 #
 #   KUBEBUILDER_ASSETS, where it has etcd and kube-apiserver (setup-envtest makes such a folder), is taken as it is. Else
 #   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
@@ -37,6 +37,11 @@ etcd_module() {
 helm_module() {
     module helm
     go get "helm.sh/helm/v4@v$HELM_VERSION" 2>&1
+}
+
+helm3_module() {
+    module helm3
+    go get "helm.sh/helm/v3@v$HELM3_VERSION" 2>&1
 }
 
 containerd_module() {
@@ -92,11 +97,15 @@ build() { # build <binary> <module> <package> [ldflags]
 }
 
 # Helm has a folder of its own: lint needs no more.
-helm() {
-    built=$cache/helm-$HELM_VERSION
+helm() { helm_of helm "$HELM_VERSION"; }
+helm3() { helm_of helm3 "$HELM3_VERSION"; }
+
+helm_of() { # helm_of <module> <version>
+    local package=helm.sh/helm/v${2%%.*}
+    built=$cache/helm-$2
     if [ ! -f "$built/helm" ]; then
-        prepare "Helm $HELM_VERSION into $built: once, about two minutes on two cores"
-        build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=v$HELM_VERSION"
+        prepare "Helm $2 into $built: once, about two minutes on two cores"
+        build helm "$1" "$package/cmd/helm" "-X $package/internal/version.version=v$2"
     fi
     echo "$built"
 }
@@ -131,7 +140,7 @@ prepare() { # prepare <what is said>
     say "$1"
 }
 
-case ${1:-} in helm | node)
+case ${1:-} in helm | helm3 | node)
     "$1"
     exit
     ;;

@@ -58,6 +58,17 @@ async fn fill(release: &Release, ca: &str) {
 #[tokio::test]
 async fn upgrades_keep_what_the_replicas_wrote_and_uninstall_leaves_nothing() {
     let Some(release) = Release::new("upgrades").await else { return };
+    upgrades(release).await;
+}
+
+#[tokio::test]
+async fn helm_3_keeps_it_as_well() {
+    let Some(release) = Release::by("HELM3", "upgrades-by-helm-3").await else { return };
+    assert!(release.helm(&["version"]).contains("v3."));
+    upgrades(release).await;
+}
+
+async fn upgrades(release: Release) {
     release.put("install", DATADOG);
     let ca = STANDARD.encode(release.cluster.authority.pem());
     fill(&release, &ca).await;

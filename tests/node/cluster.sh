@@ -2,10 +2,10 @@
 # A real Kubernetes cluster of one node on this machine: etcd, API server, controllers and scheduler; kubelet, containerd and runc;
 # kube-proxy and DNS. It needs root. Nothing of it can be reached from another machine.
 #
-#   tests/node/cluster.sh missing   prints what it needs and is not there
-#   tests/node/cluster.sh up        starts it, in about ten seconds, and prints the folder with its kubeconfig
+#   tests/node/cluster.sh missing           prints what it needs and is not there: packages of Debian, and rights
+#   tests/node/cluster.sh up                starts it, in about ten seconds, and prints the folder with its kubeconfig
 #   tests/node/cluster.sh load ARCHIVE...   gives it images: there is no registry
-#   tests/node/cluster.sh down      ends it, and removes every trace of it
+#   tests/node/cluster.sh down              ends it, and removes every trace of it
 #
 # Its folder is ${NODE_STATE:-/var/tmp/datadog-sidecar-injector-node}, with a log for each of its parts. There can be one on a machine.
 set -euo pipefail
@@ -35,7 +35,8 @@ missing() {
     command -v openssl >/dev/null || lacking+=(openssl)
     command -v curl >/dev/null || lacking+=(curl)
     busybox sh -c : 2>/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 || lacking+=(busybox-static)
-    command -v musl-gcc >/dev/null || lacking+=(musl-tools)
+    # Root in a container is not enough.
+    unshare --mount --net true 2>/dev/null || lacking+=(CAP_SYS_ADMIN)
     echo "${lacking[*]}"
 }
 
@@ -121,7 +122,7 @@ up() {
 load() {
     local archive
     PATH=$("$here/../cluster/build.sh" node):$PATH
-    for archive; do containerd images import --local "$archive" >&2 || die "$archive: it cannot be loaded"; done
+    for archive; do ctr images import --local "$archive" >&2 || die "$archive: it cannot be loaded"; done
 }
 
 case ${1:-} in

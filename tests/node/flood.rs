@@ -57,7 +57,6 @@ async fn large_posts_end_no_replica() {
     let cluster = Cluster::alone().await;
     let space = cluster.space("flood").await;
     cluster.install(helm::STANDARD).await;
-    cluster.settled().await;
 
     let webhook = cluster
         .get("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", helm::NAME)

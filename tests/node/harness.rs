@@ -8,6 +8,7 @@ pub mod helm;
 #[allow(dead_code, reason = "more of it is used where there is no node")]
 #[path = "../e2e/harness/pods.rs"]
 pub mod pods;
+mod running;
 pub mod space;
 #[path = "../e2e/harness/wait.rs"]
 pub mod wait;

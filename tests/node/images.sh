@@ -18,7 +18,7 @@ injector=$(image/binary.sh dev)
 mkdir -p "$folder"
 archive "$injector" "$registry/datadog-sidecar-injector:$version"
 
-rustc --edition 2024 --target x86_64-unknown-linux-musl -C opt-level=s -C strip=symbols -C panic=abort -o "$folder/pause" tests/node/stand_in.rs
+rustc --edition 2024 -C target-feature=+crt-static -C opt-level=s -C strip=symbols -C panic=abort -o "$folder/pause" tests/node/stand_in.rs
 archive "$folder/pause" "$registry/pause:1"
 
 # Whoever may, may write everywhere: what is not writable in a pod is so by the pod.

@@ -159,7 +159,8 @@ async fn a_configuration_that_is_refused_is_told_where_kubectl_describe_shows_it
     }
     assert_eq!(pods::sidecars(&space.gated().await.pod), 1);
     // And the next upgrade is none the worse for it.
-    cluster.install(helm::STANDARD).await;
+    let said = helm::put("upgrade", helm::STANDARD, &["--reset-values"]).await;
+    assert!(said.success, "{}", said.text);
 }
 
 /// What the replicas have written, each time.
@@ -181,7 +182,7 @@ async fn three_replicas_that_start_at_once_make_one_ca_and_then_write_nothing() 
     cluster.uninstall().await;
     cluster.without_replicas().await;
     let before = writes().len();
-    let said = helm::put("install", "injector: {replicas: 3}", &[]).await;
+    let said = helm::put("install", "injector: {replicas: 3, drainDelay: 3s}", &[]).await;
     assert!(said.success, "{}\n{}", said.text, cluster.state().await);
     assert_eq!(cluster.replicas().await.len(), 3);
     let secret = cluster.get("v1", "Secret", "datadog-sidecar-injector-ca").await.created();

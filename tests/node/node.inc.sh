@@ -1,10 +1,10 @@
 # Read by cluster.sh: what runs pods, and their network.
 # shellcheck shell=bash disable=SC2154
 
-# The image of the process that holds a pod together; `ctr` gives it this name.
+# The image of the process that holds a pod together, which images.sh makes.
 pause=images.test/pause:1
 
-containerd() { ctr --address "$state/containerd.sock" --namespace k8s.io "$@" 2>/dev/null; }
+ctr() { command ctr --address "$state/containerd.sock" --namespace k8s.io "$@" 2>/dev/null; }
 
 start_node() {
     cat /proc/sys/net/ipv4/ip_forward >"$state/ip_forward"
@@ -38,7 +38,7 @@ bin_dirs = ["$cni"]
 conf_dir = "$state/cni"
 END
     start containerd --config "$state/containerd.toml"
-    wait_for containerd containerd version
+    wait_for containerd ctr version
 
     # Nothing outside is resolved.
     echo "nameserver $address" >"$state/resolv.conf"
@@ -119,7 +119,7 @@ stop_node() {
     stop coredns
     stop kube-proxy
     if [ -e "$state/kube-proxy.yaml" ]; then kube-proxy --cleanup --config "$state/kube-proxy.yaml" >/dev/null 2>&1 || true; fi
-    for task in $(containerd tasks ls -q); do containerd tasks delete --force "$task" >/dev/null || true; done
+    for task in $(ctr tasks ls -q); do ctr tasks delete --force "$task" >/dev/null || true; done
     stop containerd
     # The keepers of containers outlive containerd; ours are those with our socket.
     for process in /proc/[0-9]*; do

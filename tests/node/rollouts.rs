@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 /// Fifty pods a second.
 const PACE: Duration = Duration::from_millis(20);
 
+/// Replicas end as they do for everybody.
+const DEFAULTS: &str = "";
+
 /// Makes pods at an even pace until `work` is done. Returns all of them; one that is refused is a panic.
 async fn while_pods_are_made(space: &Space, work: impl Future<Output = ()>) -> Vec<Gated> {
     let (mut work, mut made) = (pin!(work), JoinSet::new());
@@ -40,8 +43,7 @@ async fn a_rollout_and_a_lost_replica_cost_no_pod_its_sidecar() {
     let cluster = Cluster::alone().await;
     // Of its audit log nobody wants to know.
     let space = cluster.space("quiet").await;
-    cluster.install(helm::STANDARD).await;
-    cluster.settled().await;
+    cluster.install(DEFAULTS).await;
 
     let restart = async {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
@@ -88,7 +90,7 @@ async fn ca(cluster: &Cluster) -> (Value, Value) {
 async fn after_helm_upgrade_the_next_pod_has_the_new_profile_and_the_ca_stays() {
     let cluster = Cluster::alone().await;
     let space = cluster.space("upgraded").await;
-    cluster.install(helm::STANDARD).await;
+    cluster.install(DEFAULTS).await;
     let before = ca(&cluster).await;
     assert_eq!(before.1, json!([before.0, before.0]));
     let label = "objectSelector: {matchLabels: {agent.datadoghq.com/sidecar: fargate}}";

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A client.
 #[derive(Clone)]
-pub struct Api(kube::Client);
+pub struct Api(pub(super) kube::Client);
 
 /// An answer.
 #[derive(Debug)]
@@ -107,12 +107,6 @@ impl Api {
         self.send(Method::DELETE, &path(object), "application/json", &Value::Null).await
     }
 
-    /// `kubectl delete --grace-period=0 --force`.
-    pub async fn delete_now(&self, object: &Value) -> Reply {
-        let path = format!("{}?gracePeriodSeconds=0", path(object));
-        self.send(Method::DELETE, &path, "application/json", &Value::Null).await
-    }
-
     /// The pods of a namespace.
     pub async fn pods(&self, namespace: &str) -> Vec<Value> {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
@@ -120,14 +114,7 @@ impl Api {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// What a container has logged until now.
-    pub async fn log(&self, namespace: &str, pod: &str, container: &str) -> String {
-        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}");
-        let request = Request::get(path).body(Vec::new()).unwrap();
-        self.0.request_text(request).await.unwrap_or_default()
-    }
-
-    async fn send(&self, method: Method, path: &str, content_type: &str, body: &Value) -> Reply {
+    pub(super) async fn send(&self, method: Method, path: &str, content_type: &str, body: &Value) -> Reply {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
         let request = Request::builder().method(method).uri(path).header("content-type", content_type);
         let response = self.0.send(request.body(Body::from(body)).unwrap()).await.unwrap();
@@ -157,7 +144,7 @@ fn collection(object: &Value) -> String {
     }
 }
 
-fn path(object: &Value) -> String {
+pub(super) fn path(object: &Value) -> String {
     format!("{}/{}", collection(object), text(object, "/metadata/name"))
 }
 

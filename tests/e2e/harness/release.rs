@@ -3,7 +3,9 @@
 use super::{api::Api, control_plane::ControlPlane, wait};
 use serde_json::{Value, json};
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::PathBuf,
     process::{Command, Output},
 };
@@ -22,16 +24,22 @@ pub struct Release {
     pub cluster: &'static ControlPlane,
     pub api: Api,
     pub namespace: String,
+    helm: OsString,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Release {
     /// A namespace with Pod Security `restricted`; nothing is installed. `None` where there is no Helm.
     pub async fn new(namespace: &str) -> Option<Self> {
-        if env::var_os("HELM").is_none() {
-            super::skipped(namespace, "HELM is not set");
+        Self::by("HELM", namespace).await
+    }
+
+    /// The same by the Helm that a variable names.
+    pub async fn by(variable: &str, namespace: &str) -> Option<Self> {
+        let Some(helm) = env::var_os(variable) else {
+            super::skipped(namespace, &format!("{variable} is not set"));
             return None;
-        }
+        };
         let alone = ALONE.lock().await;
         let cluster = ControlPlane::of_the_chart().await;
         let api = cluster.api().await;
@@ -39,7 +47,7 @@ impl Release {
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}))
             .await
             .created();
-        Some(Self { cluster, api, namespace: namespace.to_owned(), _alone: alone })
+        Some(Self { cluster, api, namespace: namespace.to_owned(), helm, _alone: alone })
     }
 
     /// The ServiceAccount that pods of a namespace need, as a controller would make it.
@@ -61,7 +69,7 @@ impl Release {
     /// Runs Helm.
     pub fn try_helm(&self, arguments: &[&str]) -> Output {
         let folder = self.cluster.processes.folder();
-        Command::new(env::var_os("HELM").unwrap())
+        Command::new(&self.helm)
             .env_clear()
             .env("HOME", folder)
             .arg(format!("--kubeconfig={}", self.cluster.kubeconfig.display()))

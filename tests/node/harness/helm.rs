@@ -14,8 +14,10 @@ pub const NAMESPACE: &str = "datadog";
 /// Where the images of the tests are said to come from: they are loaded, and nothing is asked for them.
 pub const REGISTRY: &str = "images.test";
 
-/// The values of most tests. Pods choose a profile by annotation; sidecars are small, for many to find room.
+/// The values of most tests. Pods choose a profile by annotation; sidecars are small, for many to find room; and where nobody looks
+/// at how replicas end, they end soon.
 pub const STANDARD: &str = "
+injector: {drainDelay: 3s}
 clusterAgent:
   admissionController:
     agentSidecarInjection:
