@@ -6,7 +6,7 @@ use crate::{
     select::{Decision, SkipReason},
     sidecar::shorten,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 
 /// What of a review comes back in its answer.
 pub(super) struct Envelope<'a> {
@@ -25,7 +25,7 @@ impl Envelope<'_> {
         text.push_str(r#","allowed":true"#);
         if !decision.patch.is_empty() {
             text.push_str(r#","patchType":"JSONPatch","patch":""#);
-            STANDARD.encode_string(&decision.patch, &mut text);
+            STANDARD.encode_append(&decision.patch, &mut text);
             text.push('"');
         }
         let warnings = warnings(decision);

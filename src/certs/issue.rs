@@ -1,7 +1,7 @@
 //! Issuing certificates: a CA, and leaves it signs. Pure but for the random numbers of keys: the clock is passed in.
 
 use super::system_time;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -84,7 +84,7 @@ impl Ca {
     /// The certificate as PEM, for those who are to trust it.
     pub fn pem(&self) -> String {
         let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = STANDARD.encode(&self.certificate);
+        let mut rest = STANDARD.encode_to_string(&self.certificate);
         while !rest.is_empty() {
             let after = rest.split_off(rest.len().min(64));
             pem += &rest;

@@ -4,7 +4,7 @@ use super::{
     Fault,
     scalar::{self, Scalar},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use granit_parser::{Marker, ScalarStyle, Span, Tag};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ pub(super) fn scalar_value(
                 .ok_or_else(|| fault(span.start, format!("cannot decode `{shown}` as a !!{kind}")))
         }
         "binary" => {
-            let data = STANDARD.decode(text.replace(['\r', '\n'], ""));
+            let data = STANDARD.decode_to_vec(text.replace(['\r', '\n'], ""));
             let data = data.map_err(|_| fault(span.start, "!!binary value contains invalid base64 data"))?;
             Ok(Read::Text(String::from_utf8_lossy(&data).into_owned()))
         }
