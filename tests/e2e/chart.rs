@@ -102,6 +102,41 @@ async fn upgrades(release: Release) {
 }
 
 #[tokio::test]
+async fn what_helm_renders_is_applied_server_side_without_a_conflict() {
+    let Some(release) = Release::new("server-side").await else { return };
+    let apply = async |values: &str| {
+        for object in release.render(values) {
+            release.api.apply(&object).await.created();
+        }
+    };
+    apply(DATADOG).await;
+    let ca = STANDARD.encode(release.cluster.authority.pem());
+    fill(&release, &ca).await;
+    for change in [
+        "[{name: one, objectSelector: {matchLabels: {app: redis}}}, {name: two, namespaceSelector: {matchLabels: {team: a}}}]",
+        "[{objectSelector: {matchLabels: {app: web}}}]",
+    ] {
+        apply(&selectors(change)).await;
+        for entry in release.webhook().await["webhooks"].as_array().unwrap() {
+            assert_eq!(entry["clientConfig"]["caBundle"], *ca, "{change}");
+        }
+        let secret = release.get("v1", "Secret", "datadog-sidecar-injector-ca").await.unwrap();
+        assert_eq!(secret["data"]["ca.crt"], *ca, "{change}");
+        fill(&release, &ca).await;
+    }
+    // Whose field it is, is the replicas'.
+    let mut webhook = release.webhook().await;
+    webhook["webhooks"][0]["clientConfig"]["caBundle"] = STANDARD.encode("another").into();
+    webhook["metadata"] = json!({"name": NAME});
+    let refused = release.api.apply(&webhook).await;
+    assert_eq!(refused.status, 409, "{:#}", refused.body);
+    assert!(refused.body.to_string().contains(MANAGER), "{:#}", refused.body);
+    for object in release.render(DATADOG) {
+        release.api.delete(&object).await;
+    }
+}
+
+#[tokio::test]
 async fn what_helm_installs_runs_in_a_restricted_namespace() {
     let Some(release) = Release::new("restricted-release").await else { return };
     release.put("install", DATADOG);

@@ -86,6 +86,15 @@ impl Release {
         self.helm(&[action, "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()]);
     }
 
+    /// `helm template`: the objects.
+    #[track_caller]
+    pub fn render(&self, values: &str) -> Vec<Value> {
+        let file = self.values(values);
+        let text =
+            self.helm(&["template", "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()]);
+        text.split("---\n").filter(|text| text.contains("\nkind:")).map(super::yaml).collect()
+    }
+
     /// What Helm says of values that it refuses.
     #[track_caller]
     pub fn refused(&self, values: &str) -> String {
