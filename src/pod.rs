@@ -3,20 +3,20 @@
 //! Everything else in the pod is passed over by the parser and never written again, so nothing of the user's can be lost: we only
 //! ever say what to add. `null` counts as absent throughout, as it does for the API server, and so does a `null` in a list.
 
+mod annotations;
+mod env;
 mod list;
 mod text;
 mod volume;
 
+pub use annotations::Annotations;
+pub use env::{Env, Set};
 pub use list::List;
 pub use text::{Number, Pairs, Present, Text};
 pub use volume::{Source, Volume};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::fmt;
 
 /// A pod, or a pod template.
 #[derive(Debug, Default, Deserialize)]
@@ -303,141 +303,6 @@ impl<'a> Container<'a> {
     /// Whether an init container is a native sidecar.
     pub fn is_native_sidecar(&self) -> bool {
         self.restart_policy == "Always"
-    }
-}
-
-/// The annotations a decision reads: ours, the mirror pod's and the autoscaler's. Others can be large and are passed over.
-#[derive(Debug, Default)]
-pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
-
-impl Annotations<'_> {
-    /// The prefix of our own annotations.
-    pub const OURS: &'static str = "agent.datadoghq.com/sidecar.";
-    /// The prefix of the annotations that configure checks and logs of a container.
-    pub const AUTODISCOVERY: &'static str = "ad.datadoghq.com/";
-    /// The autoscaler's comma list of volumes that do not hold a pod on its node.
-    pub const SAFE_TO_EVICT: &'static str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
-    /// Set by the kubelet on the mirror of a static pod.
-    pub const MIRROR: &'static str = "kubernetes.io/config.mirror";
-
-    /// The value of one of the annotations that are read.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
-    }
-
-    /// The names of those that are read.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| &**key)
-    }
-
-    fn is_read(key: &str) -> bool {
-        key.starts_with(Self::OURS)
-            || key.starts_with(Self::AUTODISCOVERY)
-            || key == Self::SAFE_TO_EVICT
-            || key == Self::MIRROR
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Annotations<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of annotations")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut read = Vec::new();
-                while let Some(key) = map.next_key::<Text>()? {
-                    if !Annotations::is_read(&key) {
-                        map.next_value::<serde::de::IgnoredAny>()?;
-                    } else if let Some(value) = map.next_value::<Option<Text>>()? {
-                        read.push((key, value));
-                    }
-                }
-                Ok(Annotations(read))
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
-/// The one variable that is read and not Datadog's.
-const OTLP: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-
-/// A container's variables: how many there are, and Datadog's among them.
-#[derive(Debug, Default)]
-pub struct Env<'a> {
-    /// All of them.
-    pub len: usize,
-    /// Those whose name begins with `DD_`, in their order.
-    datadog: Vec<Variable<'a>>,
-}
-
-/// One variable.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Variable<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    value: Option<&'a RawValue>,
-    value_from: Present,
-}
-
-/// What a container has under a variable's name.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Set {
-    /// This very value.
-    Equal,
-    /// Another literal.
-    Different,
-    /// A reference.
-    Reference,
-}
-
-impl Env<'_> {
-    /// What is there under a Datadog name, compared with a value; of several the last counts, as in Kubernetes.
-    pub fn compare(&self, name: &str, value: &str) -> Option<Set> {
-        let found = self.datadog.iter().rev().find(|v| v.name == name)?;
-        Some(if found.value_from.0 {
-            Set::Reference
-        } else if found.literal() == value {
-            Set::Equal
-        } else {
-            Set::Different
-        })
-    }
-}
-
-impl Variable<'_> {
-    fn literal(&self) -> Text<'_> {
-        self.value.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Env<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of variables")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut env = Env::default();
-                while let Some(variable) = seq.next_element::<Option<Variable>>()? {
-                    env.len += 1;
-                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_") || v.name == OTLP));
-                }
-                Ok(env)
-            }
-        }
-        deserializer.deserialize_seq(Read)
     }
 }
 
