@@ -2,7 +2,7 @@
 
 use super::{
     plan::Plan,
-    volumes::{From, Own},
+    volumes::{From, Own, mount},
 };
 use crate::{
     config::{Check, CheckSource},
@@ -34,11 +34,7 @@ impl Checks {
             match &check.source {
                 CheckSource::ConfigMap(map) => {
                     let volume = format!("datadog-check-{}", check.name.replace('_', "-").to_lowercase());
-                    let path = string(&format!("/conf.d/{}.d", check.name));
-                    compiled.mounts.push(format!(
-                        r#"{{"name":{},"mountPath":{path},"readOnly":true}}"#,
-                        string(&volume)
-                    ));
+                    compiled.mounts.push(mount(&volume, &format!("/conf.d/{}.d", check.name), true));
                     compiled
                         .volumes
                         .push(Own { name: volume.into(), from: From::ConfigMap(map.clone().into()) });

@@ -3,7 +3,11 @@
 //! Only an explicit command can be wrapped: the image's own entrypoint is not known here, and setting `command` would drop it. A
 //! capability to trace is never added: no node of Fargate takes a pod that asks for one.
 
-use super::{is_own, plan::Plan, volumes::Own};
+use super::{
+    is_own,
+    plan::Plan,
+    volumes::{Own, mount},
+};
 use crate::{
     config::Cws,
     patch::string,
@@ -40,12 +44,12 @@ impl Compiled {
             concat!(
                 r#""image":{image},"imagePullPolicy":{policy},"#,
                 r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
-                r#""volumeMounts":[{{"name":{volume},"mountPath":{path}}}]"#
+                r#""volumeMounts":[{mount}]"#
             ),
             image = string(&cws.image.reference()),
             policy = string(pull_policy),
-            volume = string(&VOLUME.name),
             path = string(PATH),
+            mount = mount(&VOLUME.name, PATH, false),
         );
         Self { step, entrypoints: cws.entrypoints.clone() }
     }
@@ -53,8 +57,7 @@ impl Compiled {
 
 /// Wraps the commands of the user's containers.
 pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
-    let mount =
-        format!(r#"{{"name":{},"mountPath":{},"readOnly":true}}"#, string(&VOLUME.name), string(PATH));
+    let mount = mount(&VOLUME.name, PATH, true);
     let containers = spec.containers().iter().zip(&mut plan.containers);
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
         let Some(command) = command(container, of_pod, of_profile) else {

@@ -3,7 +3,7 @@
 use super::{Addition, is_own, warnings::Warnings};
 use crate::{
     patch::{Edits, Patch, Shape, Step, Step::Key, string},
-    pod::{Annotations, Container, Metadata, Pod, Spec},
+    pod::{Annotations, Container, Metadata, Pod, Set, Spec},
 };
 use std::borrow::Cow;
 
@@ -45,6 +45,25 @@ pub(super) struct Each<'p, 'v, 'r> {
     pub(super) extra: &'p mut Extra<'r>,
     /// Whether it runs as long as the applications do: a container or a native sidecar.
     pub(super) runs_on: bool,
+}
+
+impl<'r> Each<'_, '_, 'r> {
+    /// Gives the container a variable, written as `json`. Where it is set to something else that stays, with a warning.
+    pub(super) fn tell(
+        &mut self,
+        variable: &str,
+        value: &str,
+        json: impl Into<Cow<'r, str>>,
+        warnings: &mut Warnings,
+    ) {
+        match self.container.env.as_ref().and_then(|env| env.compare(variable, value)) {
+            None => self.extra.env.prepend.push(json.into()),
+            Some(Set::Equal) => {}
+            Some(Set::Different | Set::Reference) => {
+                warnings.about(&format!("{variable} is set already and stays in"), &self.container.name);
+            }
+        }
+    }
 }
 
 impl<'r> Plan<'r> {

@@ -5,7 +5,7 @@
 use super::{Obstacle, env, is_own, plan::Plan};
 use crate::{
     config,
-    pod::{Container, Protocol, Set, Spec},
+    pod::{Container, Protocol, Spec},
 };
 use std::{cell::LazyCell, collections::HashSet};
 
@@ -125,16 +125,10 @@ fn declared(port: u16, protocol: Protocol, name: &str, spec: &Spec<'_>, plan: &m
 
 fn tell_applications(spec: &Spec<'_>, plan: &mut Plan<'_>) {
     let (variable, value) = OTLP_ENDPOINT;
-    plan.each(spec, |each, warnings| {
-        if !each.runs_on {
-            return;
-        }
-        match each.container.env.as_ref().and_then(|env| env.compare(variable, value)) {
-            None => each.extra.env.prepend.push(env::literal(variable, value).into()),
-            Some(Set::Equal) => {}
-            Some(Set::Different | Set::Reference) => {
-                warnings.about(&format!("{variable} is set already and stays in"), &each.container.name);
-            }
+    let json = env::literal(variable, value);
+    plan.each(spec, |mut each, warnings| {
+        if each.runs_on {
+            each.tell(variable, value, json.clone(), warnings);
         }
     });
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     patch::string,
-    pod::{Annotations, Container, Metadata, Mount, Set, Source, Spec},
+    pod::{Annotations, Container, Metadata, Mount, Source, Spec},
 };
 use std::borrow::Cow;
 
@@ -84,7 +84,7 @@ pub(super) fn complete(going: &Going, spec: &Spec<'_>, plan: &mut Plan<'_>) {
 /// Gives every container of the user's the mount, and those that run on the addresses.
 fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
     let mount = mount(volume);
-    plan.each(spec, |each, warnings| {
+    plan.each(spec, |mut each, warnings| {
         match there(going, each.container) {
             There::Volume(name) if name == volume => {}
             There::Nothing => each.extra.mounts.append.push(mount.clone()),
@@ -100,13 +100,7 @@ fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
             return;
         }
         for (variable, value, json) in ADDRESSES {
-            match each.container.env.as_ref().and_then(|env| env.compare(variable, value)) {
-                None => each.extra.env.prepend.push(json.into()),
-                Some(Set::Equal) => {}
-                Some(Set::Different | Set::Reference) => {
-                    warnings.about(&format!("{variable} is set already and stays in"), &each.container.name);
-                }
-            }
+            each.tell(variable, value, json, warnings);
         }
     });
 }
@@ -138,7 +132,7 @@ fn mount(volume: &str) -> Cow<'static, str> {
     if volume == VOLUME.name {
         return MOUNT.into();
     }
-    format!(r#"{{"name":{},"mountPath":{}}}"#, string(volume), string(PATH)).into()
+    volumes::mount(volume, PATH, false).into()
 }
 
 /// The autoscaler's list with our volume in it, a JSON string; `None` where it is in it.

@@ -5,7 +5,7 @@ use super::{
     container, cws,
     env::{self, Variables},
     record, security, sockets, token,
-    volumes::{From, Own},
+    volumes::{From, Own, mount},
 };
 use crate::{
     config::{Config, Mode, Ports, Profile, Provider, Resources},
@@ -199,9 +199,4 @@ fn agent(variables: &mut Variables, config: &Config, profile: &Profile) {
     if !tags.is_empty() {
         set("DD_TAGS", env::literal("DD_TAGS", &tags.join(" ")));
     }
-}
-
-fn mount(volume: &str, path: &str, read_only: bool) -> String {
-    let read_only = if read_only { r#","readOnly":true"# } else { "" };
-    format!(r#"{{"name":{},"mountPath":{}{read_only}}}"#, string(volume), string(path))
 }

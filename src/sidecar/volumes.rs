@@ -56,6 +56,12 @@ impl Own {
     }
 }
 
+/// A mount of a volume, as JSON.
+pub(super) fn mount(volume: &str, path: &str, read_only: bool) -> String {
+    let read_only = if read_only { r#","readOnly":true"# } else { "" };
+    format!(r#"{{"name":{},"mountPath":{}{read_only}}}"#, string(volume), string(path))
+}
+
 /// Adds the volumes that are not there.
 pub(super) fn add(own: &[Own], spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result<(), Obstacle> {
     for volume in own {
