@@ -25,29 +25,15 @@ complete() { local binary; for binary in "${binaries[@]}"; do [ -f "$built/$bina
 
 # A main module of our own is what `go build` starts from: Kubernetes' and etcd's own replace their parts by folders that only
 # their repositories have, and `go install` refuses them for it.
-module() { # module <name>: an empty one, in a folder that goes with this script
+module() { # module <name> [<what it needs>]: in a folder that goes with this script
     mkdir -p "$work/src/$1" && cd "$work/src/$1" && go mod init "control-plane/$1" 2>/dev/null
+    [ -z "${2:-}" ] || go get "$2" 2>&1
 }
 
-etcd_module() {
-    module etcd
-    go get "go.etcd.io/etcd/server/v3@v$ETCD_VERSION" 2>&1
-}
-
-helm_module() {
-    module helm
-    go get "helm.sh/helm/v4@v$HELM_VERSION" 2>&1
-}
-
-helm3_module() {
-    module helm3
-    go get "helm.sh/helm/v3@v$HELM3_VERSION" 2>&1
-}
-
-containerd_module() {
-    module containerd
-    go get "github.com/containerd/containerd/v2@v$CONTAINERD_VERSION" 2>&1
-}
+etcd_module() { module etcd "go.etcd.io/etcd/server/v3@v$ETCD_VERSION"; }
+helm_module() { module helm "helm.sh/helm/v4@v$HELM_VERSION"; }
+helm3_module() { module helm3 "helm.sh/helm/v3@v$HELM3_VERSION"; }
+containerd_module() { module containerd "github.com/containerd/containerd/v2@v$CONTAINERD_VERSION"; }
 
 # Its own program has the name servers of every cloud in it; ours has what a cluster needs.
 coredns_module() {
