@@ -35,6 +35,7 @@ use std::{
 };
 use thread::Thread;
 use tokio::{
+    io::BufReader,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -43,6 +44,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long tasks may take to end once they are told to.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is read of a socket at once, in bytes: a whole TLS record, so most reviews. rustls alone reads 4 kB.
+const READ_AHEAD: usize = 16 << 10;
 
 /// Admin connections at once. It serves a kubelet, a scraper and a person.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -233,7 +237,8 @@ impl<R: Reviewer> ReviewServer<R> {
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, handshake: OwnedSemaphorePermit) {
-        let accepted = tokio::time::timeout(self.shared.timeouts.handshake, self.tls.accept(stream)).await;
+        let accepted = self.tls.accept(BufReader::with_capacity(READ_AHEAD, stream));
+        let accepted = tokio::time::timeout(self.shared.timeouts.handshake, accepted).await;
         drop(handshake);
         let stream = match accepted {
             Ok(Ok(stream)) => stream,
