@@ -4,16 +4,18 @@
 //! list of numbers and read the pod into a tree, so the few fields of the envelope are ours.
 
 mod answer;
+mod envelope;
 
 use crate::{
-    decide::{decide_pod, wrong},
-    pod::{Pod, Text},
+    decide::{Selection, decide_pod, wrong},
+    pod::{Extent, Metadata, Nullable, Pod, Read, Text},
     rules::Rules,
     seen::{Moment, Seen},
     select::{Decision, SkipReason, Subject},
 };
 use answer::Envelope;
-use serde::{Deserialize, Deserializer};
+use envelope::{ReadObject, ReadReview, Request, Review};
+use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
 /// The answer to a review, and what to tell of it.
@@ -54,54 +56,43 @@ pub enum Refusal {
     NoUid,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
-struct Review<'a, O> {
-    #[serde(default, borrow)]
-    api_version: Text<'a>,
-    request: Option<Request<'a, O>>,
+/// Reads the object as a pod, and its spec in brief where no selector matches.
+struct AsPod<'r> {
+    rules: &'r Rules,
+    moment: Moment<'r>,
+    /// What was selected, where that was known before the spec.
+    selection: &'r mut Option<Selection>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
-struct Request<'a, O> {
-    #[serde(default, borrow)]
-    uid: Text<'a>,
-    #[serde(default, borrow)]
-    kind: Option<Kind<'a>>,
-    #[serde(default, borrow)]
-    sub_resource: Text<'a>,
-    #[serde(default, borrow)]
-    name: Text<'a>,
-    #[serde(default, borrow)]
-    namespace: Text<'a>,
-    #[serde(default, borrow)]
-    operation: Text<'a>,
-    #[serde(default)]
-    dry_run: Option<bool>,
-    #[serde(default = "none")]
-    object: Option<O>,
-}
+impl<'de> ReadObject<'de> for AsPod<'_> {
+    type Object = Pod<'de>;
 
-fn none<O>() -> Option<O> {
-    None
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Kind<'a> {
-    #[serde(borrow)]
-    group: Text<'a>,
-    #[serde(borrow)]
-    kind: Text<'a>,
+    fn read<D: Deserializer<'de>>(
+        self,
+        namespace: Option<&str>,
+        object: D,
+    ) -> Result<Option<Pod<'de>>, D::Error> {
+        let extent = |metadata: &Metadata<'de>| {
+            let Some(namespace) = namespace else { return Extent::Whole };
+            let selection = Selection::of(metadata, Subject::seen(namespace, self.moment), self.rules);
+            *self.selection = Some(selection);
+            selection.extent()
+        };
+        Nullable(Read(extent)).deserialize(object)
+    }
 }
 
 /// Any object, unread but for its name.
 struct Unread<'a>(&'a RawValue);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(Self)
+/// Reads the object as none of ours.
+struct AsUnread;
+
+impl<'de> ReadObject<'de> for AsUnread {
+    type Object = Unread<'de>;
+
+    fn read<D: Deserializer<'de>>(self, _: Option<&str>, object: D) -> Result<Option<Unread<'de>>, D::Error> {
+        Option::<&RawValue>::deserialize(object).map(|raw| raw.map(Unread))
     }
 }
 
@@ -112,22 +103,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Unread<'a> {
 ///
 /// There is no review to answer.
 pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answer, Refusal> {
-    // Checked once, not string by string: JSON is UTF-8.
-    let text = str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))?;
-    let review: Review<'_, Pod<'_>> = match serde_json::from_str(text) {
+    let text = utf8(body)?;
+    let (moment, mut selection) = (Moment { seen, now }, None);
+    let review = match read(text, AsPod { rules, moment, selection: &mut selection }) {
         Ok(review) => review,
         Err(error) => return unreadable_pod(body, &error),
     };
     let (envelope, request) = opened(review)?;
     let decision = match &request.object {
         Some(pod) if request.creates_a_pod() => {
-            let namespace = &*request.namespace;
-            let namespace_labels = seen.namespaces.get(namespace);
-            decide_pod(
-                pod,
-                Subject { namespace, namespace_labels, moment: Some(Moment { seen, now }) },
-                rules,
-            )
+            let subject = Subject::seen(&request.namespace, moment);
+            let selection = selection.unwrap_or_else(|| Selection::of(pod.metadata(), subject, rules));
+            decide_pod(pod, selection, subject, rules)
         }
         _ => Decision::skip(SkipReason::NotApplicable, ""),
     };
@@ -141,8 +128,8 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
 ///
 /// There is no review to answer.
 pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
-    let review: Review<'_, Unread<'_>> =
-        serde_json::from_slice(body).map_err(|e| Refusal::Unreadable(wrong(&e)))?;
+    let text = utf8(body)?;
+    let review = read(text, AsUnread).map_err(|e| Refusal::Unreadable(wrong(&e)))?;
     let (envelope, request) = opened(review)?;
     let decision = if request.creates_a_pod() {
         Decision::skip(SkipReason::InternalError, why)
@@ -155,6 +142,18 @@ pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
 /// A body that is no review of a pod as we read pods: perhaps of something else, perhaps no review at all.
 fn unreadable_pod(body: &[u8], error: &serde_json::Error) -> Result<Answer, Refusal> {
     allow_unchanged(body, &format!("the pod cannot be read: {}", wrong(error)))
+}
+
+/// Checked once, not string by string: JSON is UTF-8.
+fn utf8(body: &[u8]) -> Result<&str, Refusal> {
+    str::from_utf8(body).map_err(|_| Refusal::Unreadable("it is not UTF-8".into()))
+}
+
+fn read<'de, R: ReadObject<'de>>(text: &'de str, object: R) -> serde_json::Result<Review<'de, R::Object>> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let review = ReadReview(object).deserialize(&mut json)?;
+    json.end()?;
+    Ok(review)
 }
 
 fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Refusal> {
@@ -170,13 +169,6 @@ fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Re
     Ok((Envelope { api_version, uid: request.uid.clone() }, request))
 }
 
-impl<O> Request<'_, O> {
-    fn creates_a_pod(&self) -> bool {
-        let pod = self.kind.as_ref().is_some_and(|k| k.group.is_empty() && k.kind == "Pod");
-        pod && self.operation == "CREATE" && self.sub_resource.is_empty()
-    }
-}
-
 impl<O: Name> Request<'_, O> {
     fn about(&self) -> About {
         let name = || self.object.as_ref().map(Name::name).unwrap_or_default();
@@ -184,7 +176,7 @@ impl<O: Name> Request<'_, O> {
             uid: self.uid.to_string(),
             namespace: self.namespace.to_string(),
             name: if self.name.is_empty() { name() } else { self.name.to_string() },
-            dry_run: self.dry_run == Some(true),
+            dry_run: self.dry_run,
         }
     }
 }
@@ -298,6 +290,30 @@ mod tests {
         assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
         assert_eq!(body["response"]["allowed"], true);
         assert!(!body.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn of_a_pod_that_no_selector_matches_only_what_is_asked_for_is_read() {
+        let spec = json!({"containers": [{"name": "a", "env": "s3cret"}]});
+        let (answer, body) =
+            answered(&creation(&json!({"metadata": {"name": "a"}, "spec": spec.clone()}))).unwrap();
+        assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::NoMatch));
+        assert_eq!(body["response"], json!({"uid": "u\"1", "allowed": true}));
+        let mut selected = labelled();
+        selected["spec"] = spec;
+        let (answer, _) = answered(&creation(&selected)).unwrap();
+        assert_eq!(answer.decision.outcome, Outcome::Skipped(SkipReason::InternalError));
+    }
+
+    #[test]
+    fn a_part_that_comes_twice_is_refused() {
+        for twice in ["metadata", "spec"] {
+            let object = format!(r#"{{"{twice}":{{}},"{twice}":{{}}}}"#);
+            assert!(serde_json::from_str::<Pod<'_>>(&object).is_err());
+        }
+        let request = r#""request":{"uid":"1"}"#;
+        let review = format!(r#"{{"apiVersion":"admission.k8s.io/v1",{request},{request}}}"#);
+        assert!(matches!(allow_unchanged(review.as_bytes(), ""), Err(Refusal::Unreadable(_))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     config::{OnMissingSecret, Provider},
     patch::Fault,
-    pod::{Annotations, Container, Metadata, Pairs, Pod, Spec},
+    pod::{Annotations, Container, Extent, Metadata, Pairs, Pod, Spec},
     rules::{Missing, Rules},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
@@ -73,18 +73,23 @@ const NO_CONTAINERS: &str = "it has no containers";
 ///
 /// The text is not JSON, or not the shape of a pod.
 pub fn decide(pod: &[u8], subject: Subject<'_>, rules: &Rules) -> Result<Decision, Unreadable> {
-    let pod = serde_json::from_slice(pod)?;
-    Ok(decide_pod(&pod, subject, rules))
+    let pod: Pod<'_> = serde_json::from_slice(pod)?;
+    let selection = Selection::of(pod.metadata(), subject, rules);
+    Ok(decide_pod(&pod, selection, subject, rules))
 }
 
-/// Decides a pod that was read already.
-pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decision {
+/// Decides a pod that was read to the [extent](Selection::extent) that its selection asks for.
+pub(crate) fn decide_pod(
+    pod: &Pod<'_>,
+    selection: Selection,
+    subject: Subject<'_>,
+    rules: &Rules,
+) -> Decision {
     let metadata = pod.metadata();
-    let selected = selected(metadata, subject, rules);
     let Some(spec) = &pod.spec else {
         return Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS);
     };
-    if is_probe(metadata, subject, rules) {
+    if selection == Selection::Probe {
         let detail = "it probes the installation";
         return match sidecar::probed(rules, pod, spec).patch {
             Ok(patch) => Decision { patch, ..Decision::skip(SkipReason::NamespaceExcluded, detail) },
@@ -92,9 +97,10 @@ pub fn decide_pod(pod: &Pod<'_>, subject: Subject<'_>, rules: &Rules) -> Decisio
         };
     }
     if let Some((reason, detail)) = refused(metadata, spec, subject, rules) {
-        return Decision { expected: selected.is_some(), ..Decision::skip(reason, detail) };
+        let expected = selection != Selection::Nothing;
+        return Decision { expected, ..Decision::skip(reason, detail) };
     }
-    let Some(profile) = selected else {
+    let Selection::Profile(profile) = selection else {
         return Decision::skip(SkipReason::NoMatch, "");
     };
     if spec.all_containers().any(|c| c.name == SIDECAR) {
@@ -154,6 +160,34 @@ fn secret_missing(
         }
     }
     None
+}
+
+/// What a pod's metadata alone select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// The answer to a probe.
+    Probe,
+    /// The profile of the first selector that matches.
+    Profile(usize),
+    /// Nothing: no selector matches.
+    Nothing,
+}
+
+impl Selection {
+    pub(crate) fn of(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Self {
+        if is_probe(metadata, subject, rules) {
+            return Self::Probe;
+        }
+        selected(metadata, subject, rules).map_or(Self::Nothing, Self::Profile)
+    }
+
+    /// How much of the spec the decision reads.
+    pub(crate) fn extent(self) -> Extent {
+        match self {
+            Self::Nothing => Extent::Brief,
+            Self::Probe | Self::Profile(_) => Extent::Whole,
+        }
+    }
 }
 
 fn is_probe(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> bool {

@@ -4,14 +4,17 @@
 //! ever say what to add. `null` counts as absent throughout, as it does for the API server, and so does a `null` in a list.
 
 mod annotations;
+mod brief;
 mod env;
 mod list;
+mod read;
 mod text;
 mod volume;
 
 pub use annotations::Annotations;
 pub use env::{Env, Set};
 pub use list::List;
+pub use read::{Extent, Nullable, Read};
 pub use text::{Number, Pairs, Present, Text};
 pub use volume::{Source, Volume};
 
@@ -19,14 +22,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// A pod, or a pod template.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Pod<'a> {
     /// `None` where a template has none.
-    #[serde(borrow)]
     pub metadata: Option<Metadata<'a>>,
     /// `None` where there is none, which only a broken manifest has.
-    #[serde(borrow)]
     pub spec: Option<Spec<'a>>,
 }
 

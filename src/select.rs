@@ -90,6 +90,13 @@ pub struct Subject<'a> {
     pub moment: Option<crate::seen::Moment<'a>>,
 }
 
+impl<'a> Subject<'a> {
+    /// Of a pod in a namespace of the cluster.
+    pub(crate) fn seen(namespace: &'a str, moment: crate::seen::Moment<'a>) -> Self {
+        Self { namespace, namespace_labels: moment.seen.namespaces.get(namespace), moment: Some(moment) }
+    }
+}
+
 /// A decision with everything a caller tells about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {

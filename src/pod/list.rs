@@ -10,6 +10,13 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 #[derive(Debug, Default)]
 pub struct List<T>(Vec<T>);
 
+impl<T> List<T> {
+    /// The list of what `change` makes of each element.
+    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> List<U> {
+        List(self.0.into_iter().map(change).collect())
+    }
+}
+
 impl<T> Deref for List<T> {
     type Target = [T];
 

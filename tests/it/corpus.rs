@@ -45,6 +45,19 @@ fn every_published_pod_obeys_the_laws() {
     }
 }
 
+#[test]
+fn published_pods_of_no_selector_are_decided_as_if_read_whole() {
+    let Some(pods) = pods() else { return };
+    let rules = laws::selecting_nothing(Provider::Fargate);
+    let mut outcomes = BTreeMap::<&str, usize>::new();
+    for (_, pod) in &pods {
+        let decision = laws::decided(&rules, pod);
+        laws::the_webhook_decides_alike(&rules, pod, &decision);
+        *outcomes.entry(decision.reason().unwrap().label()).or_default() += 1;
+    }
+    assert!(outcomes["no_match"] > 1000 && outcomes["unsupported_pod"] > 10, "{outcomes:?}");
+}
+
 /// Each reason, told from the pod again and by other means.
 fn reason_is_right(outcome: &Outcome, pod: &Value, provider: Provider) {
     let spec = &pod["spec"];

@@ -1,9 +1,11 @@
 //! What must hold of every injection, whatever the pod and the configuration.
 
 use datadog_sidecar_injector::{
+    admission,
     config::{Check, CheckSource, Config, Cws, EnvVar, Image, Logs, Mode, Ports, Profile, Provider},
     decide::decide,
-    rules::{Labels, Rules, Setting},
+    rules::{Labels, Namespaces, Rules, Setting},
+    seen::Seen,
     select::{Decision, Outcome, SkipReason, Subject},
 };
 use serde_json::{Value, json};
@@ -93,11 +95,49 @@ fn every_feature(config: &mut Config) {
     profile.security_context = context.as_object().unwrap().clone();
 }
 
+/// A configuration whose selectors match no pod.
+pub fn selecting_nothing(provider: Provider) -> Rules {
+    let mut config = Config { provider, ..Config::default() };
+    config.selectors.clear();
+    config.excluded_namespaces.clear();
+    Rules::compile(config, setting())
+}
+
 /// Decides a pod of namespace `shop`.
 pub fn decided(rules: &Rules, pod: &Value) -> Decision {
-    let labels = Labels::from([("team".to_owned(), "shop".to_owned())]);
+    let labels = labels();
     let subject = Subject { namespace: "shop", namespace_labels: Some(&labels), moment: None };
     decide(pod.to_string().as_bytes(), subject, rules).unwrap()
+}
+
+fn labels() -> Labels {
+    Labels::from([("team".to_owned(), "shop".to_owned())])
+}
+
+/// Whatever a pod is decided as, the webhook decides it so, in whichever order it comes to know what.
+pub fn the_webhook_decides_alike(rules: &Rules, pod: &Value, decision: &Decision) {
+    let namespaces = Namespaces::from([("shop".to_owned(), labels())]);
+    let seen = Seen { namespaces: namespaces.into(), ..Seen::default() };
+    let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
+    let head = r#""uid":"1","operation":"CREATE","kind":{"group":"","kind":"Pod"}"#;
+    for (order, request) in [
+        (
+            "of the API server",
+            format!(r#"{{{head},"namespace":"shop","object":{{"metadata":{metadata},"spec":{spec}}}}}"#),
+        ),
+        (
+            "spec first",
+            format!(r#"{{{head},"namespace":"shop","object":{{"spec":{spec},"metadata":{metadata}}}}}"#),
+        ),
+        (
+            "namespace last",
+            format!(r#"{{{head},"object":{{"metadata":{metadata},"spec":{spec}}},"namespace":"shop"}}"#),
+        ),
+    ] {
+        let review = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{request}}}"#);
+        let answer = admission::review(review.as_bytes(), rules, &seen, 0).unwrap();
+        assert_eq!(answer.decision, *decision, "in the order {order}");
+    }
 }
 
 /// The pod with a decision's patch applied, by a library that knows nothing of ours.
@@ -115,6 +155,7 @@ pub fn applied(pod: &Value, decision: &Decision) -> Value {
 pub fn hold(rules: &Rules, pod: &Value) -> (Decision, Value) {
     let decision = decided(rules, pod);
     assert_eq!(decided(rules, pod), decision, "a decision is the same every time");
+    the_webhook_decides_alike(rules, pod, &decision);
     assert_ne!(decision.reason(), Some(SkipReason::InternalError), "{}", decision.detail);
     let after = applied(pod, &decision);
     if let Outcome::Skipped(reason) = decision.outcome {

@@ -2,6 +2,7 @@
 
 use crate::laws;
 use datadog_sidecar_injector::{
+    config::Provider,
     decide::decide,
     patch::{Edits, Patch, Shape, Step},
     select::{Outcome, SkipReason, Subject},
@@ -281,6 +282,15 @@ proptest! {
     fn every_generated_pod_obeys_the_laws(pod in pod()) {
         for (_, rules) in laws::configurations() {
             laws::hold(&rules, &pod);
+        }
+    }
+
+    /// A pod that no selector matches is read in brief, and is skipped for the reason it would be skipped for if it were not.
+    #[test]
+    fn a_pod_of_no_selector_is_decided_as_if_read_whole(pod in pod()) {
+        for provider in [Provider::Fargate, Provider::None] {
+            let rules = laws::selecting_nothing(provider);
+            laws::the_webhook_decides_alike(&rules, &pod, &laws::decided(&rules, &pod));
         }
     }
 
