@@ -33,9 +33,9 @@ struct Entry {
 
 impl Decisions {
     /// Keeps a decision, and forgets the oldest where there is no room.
-    pub fn push(&self, about: About, decision: Decision, profile: Arc<str>) {
+    pub fn push(&self, time: SystemTime, about: About, decision: Decision, profile: Arc<str>) {
         let Decision { outcome, profile: _, warnings, detail, patch: _, expected: _, size: _ } = decision;
-        let entry = Entry { time: SystemTime::now(), about, outcome, profile, warnings, detail };
+        let entry = Entry { time, about, outcome, profile, warnings, detail };
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if ring.len() < KEPT { None } else { ring.pop_front() };
         ring.push_back(entry);
@@ -92,7 +92,7 @@ mod tests {
         let mut decision = Decision::skip(SkipReason::Conflict, "why");
         decision.patch = b"never shown".to_vec();
         decision.warnings = vec!["a warning".into()];
-        decisions.push(about, decision, "default".into());
+        decisions.push(SystemTime::UNIX_EPOCH, about, decision, "default".into());
     }
 
     #[test]

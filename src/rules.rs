@@ -7,7 +7,10 @@ use crate::{config::Config, select::Subject, sidecar::Template};
 use index::Index;
 pub(crate) use needs::Missing;
 use needs::Needs;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::OnceLock,
+};
 
 /// The labels of one namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -35,8 +38,8 @@ pub struct Rules {
     pub setting: Setting,
     /// What never changes between the pods of a profile, by its position in the configuration.
     templates: Vec<Template>,
-    /// The same for namespaces without the Cluster Agent's token; empty where that is never known, or there is no Cluster Agent.
-    without_cluster_agent: Vec<Template>,
+    /// The same for namespaces without the Cluster Agent's token: made for the first of those, since most clusters have none.
+    without_cluster_agent: OnceLock<Vec<Template>>,
     /// The Secrets of each profile.
     needs: Vec<Needs>,
     /// The images of all profiles, without tags and digests: a container that runs one is an agent.
@@ -48,23 +51,19 @@ impl Rules {
     /// Compiles a checked configuration.
     pub fn compile(config: Config, setting: Setting) -> Self {
         let index = Index::new(&config.selectors);
-        let templates =
-            config.profiles.iter().map(|profile| Template::new(&config, profile, &setting)).collect();
-        let without_cluster_agent = if setting.offline || config.cluster_agent.is_none() {
-            Vec::new()
-        } else {
-            let without = needs::without_cluster_agent(&config);
-            without.profiles.iter().map(|profile| Template::new(&without, profile, &setting)).collect()
-        };
+        let templates = templates(&config, &setting);
         let needs = config.profiles.iter().map(|profile| Needs::of(&config, profile)).collect();
         let agents = config.profiles.iter().map(|profile| profile.image.repository()).collect();
-        Self { config, setting, templates, without_cluster_agent, needs, agents, index }
+        Self { config, setting, templates, without_cluster_agent: OnceLock::new(), needs, agents, index }
     }
 
     /// What never changes between the pods of a profile, with or without the Cluster Agent's part.
     pub(crate) fn template(&self, profile: usize, without_cluster_agent: bool) -> Option<&Template> {
-        let templates = if without_cluster_agent { &self.without_cluster_agent } else { &self.templates };
-        templates.get(profile)
+        let without = || {
+            self.without_cluster_agent
+                .get_or_init(|| templates(&needs::without_cluster_agent(&self.config), &self.setting))
+        };
+        if without_cluster_agent { without() } else { &self.templates }.get(profile)
     }
 
     /// What the pod's namespace is known to lack of what the sidecar of a profile needs.
@@ -107,4 +106,8 @@ impl Rules {
                 || selector.match_expressions.iter().any(|r| r.key != index::NAMESPACE_NAME)
         })
     }
+}
+
+fn templates(config: &Config, setting: &Setting) -> Vec<Template> {
+    config.profiles.iter().map(|profile| Template::new(config, profile, setting)).collect()
 }

@@ -153,7 +153,8 @@ impl<R: Reviewer> Reviews<R> {
         in_force.counters.count(decision.outcome, decision.profile);
         self.metrics.body_size.observe(bytes as f64);
         self.metrics.review_duration.observe(took.as_secs_f64());
-        self.metrics.last_review.set(metrics::seconds(SystemTime::now()));
+        let now = SystemTime::now();
+        self.metrics.last_review.set(metrics::seconds(now));
         let profile = in_force.counters.profile(decision.profile);
         tracing::debug!(
             uid = about.uid,
@@ -167,7 +168,7 @@ impl<R: Reviewer> Reviews<R> {
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "Answered a review"
         );
-        self.decisions.push(about, decision, profile);
+        self.decisions.push(now, about, decision, profile);
         body.into()
     }
 
