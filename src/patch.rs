@@ -45,14 +45,12 @@ pub struct Patch<'a> {
     text: String,
     shape: Shape<'a>,
     fault: Option<Fault>,
-    /// The place an edit is at, kept for its room.
-    path: Vec<Step<'a>>,
 }
 
 impl<'a> Patch<'a> {
     /// A patch of an object of this shape.
     pub fn new(shape: Shape<'a>) -> Self {
-        Self { text: String::with_capacity(8192), shape, fault: None, path: Vec::with_capacity(8) }
+        Self { text: String::with_capacity(8192), shape, fault: None }
     }
 
     /// Edits a list; one that is missing is created, with its parents.
@@ -68,23 +66,40 @@ impl<'a> Patch<'a> {
                 text.push(']');
             });
         }
-        let mut path = std::mem::take(&mut self.path);
-        path.clear();
-        path.extend_from_slice(list);
-        path.push(Step::End);
         for &index in edits.remove.iter().rev() {
-            path[list.len()] = Step::Index(index);
-            self.remove(&path);
+            self.remove(&[list, &[Step::Index(index)]].concat());
         }
-        for (index, element) in edits.prepend.iter().enumerate() {
-            path[list.len()] = Step::Index(index);
-            self.add(&path, element);
+        self.add_all(list, Step::Index(0), &edits.prepend);
+        self.add_all(list, Step::End, &edits.append);
+    }
+
+    /// Adds elements to a list, the first of them at a place and the others behind it.
+    fn add_all(&mut self, list: &[Step<'a>], mut place: Step<'_>, elements: &[Cow<'_, str>]) {
+        let Some((first, others)) = elements.split_first() else { return };
+        if let Err(fault) = self.shape.add_all(list, &place, elements.len()) {
+            self.fault.get_or_insert(fault);
+            return;
         }
-        path[list.len()] = Step::End;
-        for element in &edits.append {
-            self.add(&path, element);
+        let value = |text: &mut String, place: Step<'_>, element: &str| {
+            push_step(text, place);
+            text.push_str(r#"","value":"#);
+            text.push_str(element);
+            text.push('}');
+        };
+        // All of them begin alike.
+        self.text.push_str(if self.text.is_empty() { "[" } else { "," });
+        let start = self.text.len();
+        push_operation(&mut self.text, "add", list);
+        let head = start..self.text.len();
+        value(&mut self.text, place, first);
+        for element in others {
+            if let Step::Index(index) = &mut place {
+                *index += 1;
+            }
+            self.text.push(',');
+            self.text.extend_from_within(head.clone());
+            value(&mut self.text, place, element);
         }
-        self.path = path;
     }
 
     /// Sets a member to a JSON text: replaced where it is there, added where it isn't, with the parents that are missing.
@@ -157,10 +172,7 @@ impl<'a> Patch<'a> {
             return;
         }
         self.text.push_str(if self.text.is_empty() { "[" } else { "," });
-        self.text.push_str(r#"{"op":""#);
-        self.text.push_str(op);
-        self.text.push_str(r#"","path":""#);
-        push_pointer(&mut self.text, path);
+        push_operation(&mut self.text, op, path);
         self.text.push('"');
         if let Some(write) = value {
             self.text.push_str(r#","value":"#);
@@ -184,15 +196,23 @@ pub(crate) fn push_joined<T>(
     }
 }
 
-/// Appends a pointer as the inside of a JSON string: `~` and `/` of keys escaped as RFC 6901 says, the rest as JSON does.
-fn push_pointer(text: &mut String, path: &[Step<'_>]) {
+/// Begins an operation, up to the end of its path.
+fn push_operation(text: &mut String, op: &str, path: &[Step<'_>]) {
+    for part in [r#"{"op":""#, op, r#"","path":""#] {
+        text.push_str(part);
+    }
     for step in path {
-        text.push('/');
-        match step {
-            Step::Key(key) => push_key(text, key),
-            Step::Index(index) => push_number(text, *index),
-            Step::End => text.push('-'),
-        }
+        push_step(text, *step);
+    }
+}
+
+/// Appends a step of a pointer, in a JSON string: `~` and `/` of keys escaped as RFC 6901 says, the rest as JSON does.
+fn push_step(text: &mut String, step: Step<'_>) {
+    text.push('/');
+    match step {
+        Step::Key(key) => push_key(text, key),
+        Step::Index(index) => push_number(text, index),
+        Step::End => text.push('-'),
     }
 }
 

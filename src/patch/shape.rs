@@ -81,18 +81,37 @@ impl<'a> Shape<'a> {
     ///
     /// The operation would not apply.
     pub fn add(&mut self, path: &[Step<'a>]) -> Result<(), Fault> {
-        let (parent, step) = self.parent(path)?;
-        match (parent, step) {
+        match self.parent(path)? {
             (Self::Object(members), Step::Key(key)) => {
                 members.retain(|(k, _)| k != key);
                 members.push((key, Self::Leaf));
+                Ok(())
             }
-            (Self::List(list), Step::Index(index)) if *index <= list.len() => list.insert(*index, Self::Leaf),
-            (Self::List(list), Step::End) => list.push(Self::Leaf),
-            (Self::Leaves(len), Step::Index(index)) if index <= len => *len += 1,
-            (Self::Leaves(len), Step::End) => *len += 1,
-            (Self::List(_) | Self::Leaves(_), Step::Index(_)) => return Err(Fault::OutOfRange),
-            _ => return Err(Fault::NotAContainer),
+            (list, place) => list.insert(place, 1),
+        }
+    }
+
+    /// Records that values are added to a list, from a place on.
+    ///
+    /// # Errors
+    ///
+    /// The operations would not apply.
+    pub fn add_all(&mut self, list: &[Step<'a>], place: &Step<'_>, count: usize) -> Result<(), Fault> {
+        self.within(list)?.insert(place, count)
+    }
+
+    fn insert(&mut self, place: &Step<'_>, count: usize) -> Result<(), Fault> {
+        let len = self.elements().ok_or(Fault::NotAContainer)?;
+        let at = match place {
+            Step::Index(index) if *index <= len => *index,
+            Step::Index(_) => return Err(Fault::OutOfRange),
+            Step::End => len,
+            Step::Key(_) => return Err(Fault::NotAContainer),
+        };
+        match self {
+            Self::Leaves(len) => *len += count,
+            Self::List(list) => drop(list.splice(at..at, std::iter::repeat_n(Self::Leaf, count))),
+            Self::Leaf | Self::Object(_) => return Err(Fault::NotAContainer),
         }
         Ok(())
     }
@@ -144,8 +163,12 @@ impl<'a> Shape<'a> {
 
     fn parent<'s, 'p>(&'s mut self, path: &'p [Step<'a>]) -> Result<(&'s mut Self, &'p Step<'a>), Fault> {
         let (last, parents) = path.split_last().ok_or(Fault::NotAContainer)?;
+        Ok((self.within(parents)?, last))
+    }
+
+    fn within(&mut self, path: &[Step<'a>]) -> Result<&mut Self, Fault> {
         let mut shape = self;
-        for step in parents {
+        for step in path {
             shape = match (shape, step) {
                 (Self::Object(members), Step::Key(key)) => {
                     &mut members.iter_mut().find(|(k, _)| k == key).ok_or(Fault::Missing)?.1
@@ -154,6 +177,6 @@ impl<'a> Shape<'a> {
                 _ => return Err(Fault::NotAContainer),
             };
         }
-        Ok((shape, last))
+        Ok(shape)
     }
 }
