@@ -217,21 +217,18 @@ fn push_step(text: &mut String, step: Step<'_>) {
 }
 
 fn push_key(text: &mut String, key: &str) {
-    if key.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return text.push_str(key);
-    }
     if key.bytes().any(is_escaped) {
         let json = string(key);
         text.push_str(&json[1..json.len() - 1].replace('~', "~0").replace('/', "~1"));
         return;
     }
-    for part in key.split_inclusive(['~', '/']) {
-        match (part.strip_suffix('~'), part.strip_suffix('/')) {
-            (Some(plain), _) => text.extend([plain, "~0"]),
-            (_, Some(plain)) => text.extend([plain, "~1"]),
-            _ => text.push_str(part),
-        }
+    let mut rest = key;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'~' || byte == b'/') {
+        text.push_str(&rest[..at]);
+        text.push_str(if rest.as_bytes()[at] == b'~' { "~0" } else { "~1" });
+        rest = &rest[at + 1..];
     }
+    text.push_str(rest);
 }
 
 fn push_number(text: &mut String, number: usize) {
