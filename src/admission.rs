@@ -5,18 +5,18 @@
 
 mod answer;
 mod envelope;
+mod object;
 
 use crate::{
     decide::{Selection, decide_pod, wrong},
-    pod::{Extent, Metadata, Nullable, Pod, Read, Text},
     rules::Rules,
     seen::{Moment, Seen},
     select::{Decision, SkipReason, Subject},
 };
 use answer::Envelope;
 use envelope::{ReadObject, ReadReview, Request, Review};
-use serde::{Deserialize, Deserializer, de::DeserializeSeed};
-use serde_json::value::RawValue;
+use object::{AsPod, AsUnread, Name};
+use serde::de::DeserializeSeed;
 
 /// The answer to a review, and what to tell of it.
 #[derive(Debug)]
@@ -54,46 +54,6 @@ pub enum Refusal {
     /// Nothing to echo.
     #[error("the review has no request.uid")]
     NoUid,
-}
-
-/// Reads the object as a pod, and its spec in brief where no selector matches.
-struct AsPod<'r> {
-    rules: &'r Rules,
-    moment: Moment<'r>,
-    /// What was selected, where that was known before the spec.
-    selection: &'r mut Option<Selection>,
-}
-
-impl<'de> ReadObject<'de> for AsPod<'_> {
-    type Object = Pod<'de>;
-
-    fn read<D: Deserializer<'de>>(
-        self,
-        namespace: Option<&str>,
-        object: D,
-    ) -> Result<Option<Pod<'de>>, D::Error> {
-        let extent = |metadata: &Metadata<'de>| {
-            let Some(namespace) = namespace else { return Extent::Whole };
-            let selection = Selection::of(metadata, Subject::seen(namespace, self.moment), self.rules);
-            *self.selection = Some(selection);
-            selection.extent()
-        };
-        Nullable(Read(extent)).deserialize(object)
-    }
-}
-
-/// Any object, unread but for its name.
-struct Unread<'a>(&'a RawValue);
-
-/// Reads the object as none of ours.
-struct AsUnread;
-
-impl<'de> ReadObject<'de> for AsUnread {
-    type Object = Unread<'de>;
-
-    fn read<D: Deserializer<'de>>(self, _: Option<&str>, object: D) -> Result<Option<Unread<'de>>, D::Error> {
-        Option::<&RawValue>::deserialize(object).map(|raw| raw.map(Unread))
-    }
 }
 
 /// Answers a review by what is known of the cluster `now`, in seconds since 1970. A fault of ours is `allowed: true` without a
@@ -181,44 +141,10 @@ impl<O: Name> Request<'_, O> {
     }
 }
 
-/// What an object is called in a log.
-trait Name {
-    fn name(&self) -> String;
-}
-
-impl Name for Pod<'_> {
-    fn name(&self) -> String {
-        let metadata = self.metadata();
-        if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }.to_string()
-    }
-}
-
-impl Name for Unread<'_> {
-    fn name(&self) -> String {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Object<'a> {
-            #[serde(borrow)]
-            metadata: Option<Metadata<'a>>,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
-        struct Metadata<'a> {
-            #[serde(borrow)]
-            name: Text<'a>,
-            #[serde(borrow)]
-            generate_name: Text<'a>,
-        }
-        let object: Object<'_> = serde_json::from_str(self.0.get()).unwrap_or_default();
-        let Metadata { name, generate_name } = object.metadata.unwrap_or_default();
-        if name.is_empty() { generate_name } else { name }.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Config, rules::Setting, select::Outcome};
+    use crate::{config::Config, pod::Pod, rules::Setting, select::Outcome};
     use serde_json::{Value, json};
 
     fn answered(review: &Value) -> Result<(Answer, Value), Refusal> {

@@ -1,71 +1,23 @@
 //! The decision of one pod: the door that the webhook and the offline commands share.
 
+mod questions;
+mod unreadable;
+
 use crate::{
-    config::{OnMissingSecret, Provider},
+    config::OnMissingSecret,
     patch::Fault,
-    pod::{Annotations, Container, Extent, Metadata, Pairs, Pod, Spec},
+    pod::{Extent, Metadata, Pairs, Pod},
     rules::{Missing, Rules},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
-use serde_json::error::Category;
-
-/// Why a pod cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the pod cannot be read: {}", wrong(.0))]
-pub struct Unreadable(serde_json::Error);
-
-impl From<serde_json::Error> for Unreadable {
-    fn from(error: serde_json::Error) -> Self {
-        Self(error)
-    }
-}
-
-/// What is wrong with a JSON text. What serde says of an error may quote the text, and that may be a secret: only what was expected
-/// there and the place are told.
-pub(crate) fn wrong(error: &serde_json::Error) -> String {
-    let expected = || {
-        let text = error.to_string();
-        let (_, rest) = text.rsplit_once(", expected ")?;
-        let (expected, _) = rest.rsplit_once(" at line ")?;
-        Some(match expected {
-            "i64" => "a whole number".to_owned(),
-            expected if expected.starts_with("struct ") => "a mapping".to_owned(),
-            expected => expected.to_owned(),
-        })
-    };
-    let what = match error.classify() {
-        Category::Syntax => "JSON syntax".into(),
-        Category::Eof => "it ends too early".into(),
-        Category::Data => expected().map_or_else(
-            || "a value of another type than expected".into(),
-            |expected| format!("{expected} was expected"),
-        ),
-        Category::Io => "it could not be read".into(),
-    };
-    format!("{what} at line {} column {}", error.line(), error.column())
-}
-
-/// The registries in which Datadog publishes its agent.
-const DATADOG_REGISTRIES: [&str; 8] = [
-    "datadog",
-    "docker.io/datadog",
-    "index.docker.io/datadog",
-    "gcr.io/datadoghq",
-    "eu.gcr.io/datadoghq",
-    "asia.gcr.io/datadoghq",
-    "public.ecr.aws/datadog",
-    "datadoghq.azurecr.io",
-];
-
-/// Datadog's own registry.
-const DATADOG_OWN_REGISTRY: &str = "registry.datadoghq.com";
+use questions::{NO_CONTAINERS, refused};
+pub use unreadable::Unreadable;
+pub(crate) use unreadable::wrong;
 
 /// The label, `"true"`, of a pod that proves the way to the webhook. In the injector's own namespace, whose pods are otherwise never
 /// touched, it comes back with the status annotation and nothing else.
 pub const PROBE_LABEL: &str = "agent.datadoghq.com/sidecar-injector-probe";
-
-const NO_CONTAINERS: &str = "it has no containers";
 
 /// Decides one pod (or pod template: an object with `metadata` and `spec`) given as JSON.
 ///
@@ -211,104 +163,10 @@ fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Opt
     rules.config.selectors.get(position).map(|selector| selector.profile)
 }
 
-/// The questions before the selectors, in their order: the first that answers decides.
-fn refused(
-    metadata: &Metadata<'_>,
-    spec: &Spec<'_>,
-    subject: Subject<'_>,
-    rules: &Rules,
-) -> Option<(SkipReason, String)> {
-    let opted_out = || opted_out(metadata).map(|by| (SkipReason::OptedOut, by.to_owned()));
-    let excluded = || {
-        let detail = || format!("namespace {} is excluded", subject.namespace);
-        rules.excludes(subject.namespace).then(|| (SkipReason::NamespaceExcluded, detail()))
-    };
-    let unsupported = || {
-        unsupported(metadata, spec, rules.config.provider)
-            .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
-    };
-    let agent = || {
-        let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c, rules))?;
-        Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
-    };
-    opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
-}
-
-fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
-    let label = metadata.labels.as_ref().and_then(|l| l.get("admission.datadoghq.com/enabled"));
-    let annotation = metadata.annotations.as_ref().and_then(|a| a.get(sidecar::OPT_OUT));
-    if label == Some("false") {
-        return Some("label admission.datadoghq.com/enabled is false");
-    }
-    (annotation == Some("false")).then_some("annotation agent.datadoghq.com/sidecar.inject is false")
-}
-
-fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> Option<&'static str> {
-    let node = |keys: [&str; 2]| keys.iter().find_map(|key| spec.node_selector.as_ref()?.get(key));
-    let os = node(["kubernetes.io/os", "beta.kubernetes.io/os"]);
-    let arch = node(["kubernetes.io/arch", "beta.kubernetes.io/arch"]);
-    let fargate = provider == Provider::Fargate;
-    let reasons = [
-        (
-            metadata.annotations.as_ref().is_some_and(|a| a.get(Annotations::MIRROR).is_some()),
-            "it mirrors a static pod",
-        ),
-        (spec.host_network == Some(true), "it uses the node's network (hostNetwork)"),
-        (spec.host_pid == Some(true), "it uses the node's processes (hostPID)"),
-        (spec.host_ipc == Some(true), "it uses the node's IPC (hostIPC)"),
-        (
-            spec.os.as_ref().is_some_and(|o| o.name == "windows") || os == Some("windows"),
-            "it runs on Windows",
-        ),
-        (
-            fargate && os.is_some_and(|os| os != "linux"),
-            "its nodeSelector is not linux, all that Fargate has",
-        ),
-        (
-            fargate && arch.is_some_and(|arch| arch != "amd64"),
-            "its nodeSelector is not amd64, all that Fargate has",
-        ),
-        (spec.containers().is_empty(), NO_CONTAINERS),
-    ];
-    reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
-}
-
-/// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, or the very image that is configured.
-fn is_agent(container: &Container<'_>, rules: &Rules) -> bool {
-    let repository = repository(&container.image);
-    let datadogs = repository.rsplit_once('/').is_some_and(|(registry, name)| {
-        name == "agent"
-            && (DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY))
-    });
-    datadogs || rules.injects(repository)
-}
-
-/// An image reference without its tag and digest.
-fn repository(image: &str) -> &str {
-    let image = image.split_once('@').map_or(image, |(name, _)| name);
-    match image.rsplit_once(':') {
-        // A colon before the last slash is the registry's port.
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => image,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{config::Config, rules::Setting};
-
-    #[test]
-    fn a_repository_is_what_is_left_without_tag_and_digest() {
-        for (image, expected) in [
-            ("datadog/agent", "datadog/agent"),
-            ("datadog/agent:7", "datadog/agent"),
-            ("host:5000/datadog/agent", "host:5000/datadog/agent"),
-            ("host:5000/datadog/agent:7@sha256:0", "host:5000/datadog/agent"),
-        ] {
-            assert_eq!(repository(image), expected);
-        }
-    }
 
     #[test]
     fn the_pod_of_a_probe_is_marked_in_the_own_namespace_alone() {
@@ -334,46 +192,5 @@ mod tests {
         assert_eq!(patch(&pod(&marked), "datadog", true), (excluded, String::new()));
         assert_eq!(patch(&pod(""), "datadog", false), (excluded, String::new()));
         assert_eq!(patch(&pod(&marked), "shop", false).0, Outcome::Injected);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_without_its_values() {
-        for (pod, told) in [
-            (
-                r#"{"spec":{"containers":[{"env":{"a":1}}]}}"#,
-                "a list of variables was expected at line 1 column 30",
-            ),
-            (
-                r#"{"spec":{"containers":[{"env":["s3cret, expected s3cret"]}]}}"#,
-                "a mapping was expected at line 1 column 56",
-            ),
-            (r#"{"spec":{"hostPID":"s3cret"}}"#, "a boolean was expected at line 1 column 27"),
-            (
-                r#"{"spec":{"securityContext":{"runAsUser":1.5}}}"#,
-                "a whole number was expected at line 1 column 43",
-            ),
-            (r#"{"spec":"#, "it ends too early at line 1 column 8"),
-            (r#"{"spec":s3cret}"#, "JSON syntax at line 1 column 9"),
-        ] {
-            let error = serde_json::from_str::<Pod<'_>>(pod).unwrap_err();
-            assert_eq!(Unreadable(error).to_string(), format!("the pod cannot be read: {told}"));
-        }
-    }
-
-    #[test]
-    fn an_agent_is_known_by_its_image() {
-        let setting =
-            crate::rules::Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
-        let rules = Rules::compile(crate::config::Config::default(), setting);
-        let agent = |image: &str| {
-            let json = format!(r#"{{"image":"{image}"}}"#);
-            is_agent(&serde_json::from_str(&json).unwrap(), &rules)
-        };
-        assert!(agent("datadog/agent:latest"));
-        assert!(agent("gcr.io/datadoghq/agent:7"));
-        assert!(agent("public.ecr.aws/datadog/agent@sha256:00"));
-        assert!(!agent("datadog/agent-helper"));
-        assert!(!agent("example.com/other/agent:1"));
-        assert!(!agent("agent"));
     }
 }

@@ -5,16 +5,20 @@
 
 mod annotations;
 mod brief;
+mod container;
 mod env;
 mod list;
 mod read;
+mod security;
 mod text;
 mod volume;
 
 pub use annotations::Annotations;
+pub use container::{Container, Mount, Port, Protocol};
 pub use env::{Env, Set};
 pub use list::List;
 pub use read::{Extent, Nullable, Read};
+pub use security::{Capabilities, ContainerSecurity, PodSecurity, Seccomp};
 pub use text::{Number, Pairs, Present, Text};
 pub use volume::{Source, Volume};
 
@@ -102,149 +106,6 @@ pub struct Named<'a> {
     pub name: Text<'a>,
 }
 
-/// A container or init container.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Container<'a> {
-    /// Its name.
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    /// Its image.
-    #[serde(borrow)]
-    pub image: Text<'a>,
-    /// `Always` in a native sidecar.
-    #[serde(borrow)]
-    pub restart_policy: Text<'a>,
-    /// What it runs, where it is not the image's own entrypoint.
-    #[serde(borrow)]
-    pub command: Option<List<Text<'a>>>,
-    /// The ports it says it listens on.
-    #[serde(borrow)]
-    pub ports: Option<List<Port<'a>>>,
-    /// Its variables.
-    #[serde(borrow)]
-    pub env: Option<Env<'a>>,
-    /// Its mounts.
-    #[serde(borrow)]
-    pub volume_mounts: Option<List<Mount<'a>>>,
-    /// Requests and limits, unread until they are needed.
-    #[serde(borrow)]
-    pub resources: Option<&'a RawValue>,
-    /// Its own security settings.
-    #[serde(borrow)]
-    pub security_context: Option<ContainerSecurity<'a>>,
-}
-
-/// A port that a container says it listens on.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Port<'a> {
-    /// Its name; empty where it has none.
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    /// Its number.
-    pub container_port: Number,
-    /// `TCP` where absent.
-    #[serde(borrow)]
-    protocol: Text<'a>,
-}
-
-/// What is spoken on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "Kubernetes' own words")]
-pub enum Protocol {
-    Tcp,
-    Udp,
-    Sctp,
-}
-
-impl Protocol {
-    /// The word Kubernetes uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-            Self::Sctp => "SCTP",
-        }
-    }
-}
-
-impl Port<'_> {
-    /// What is spoken on it.
-    pub fn protocol(&self) -> Protocol {
-        match &*self.protocol {
-            "UDP" => Protocol::Udp,
-            "SCTP" => Protocol::Sctp,
-            _ => Protocol::Tcp,
-        }
-    }
-}
-
-/// A mount of a volume.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Mount<'a> {
-    /// The volume.
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    /// Where.
-    #[serde(borrow)]
-    pub mount_path: Text<'a>,
-    /// Only a part of the volume.
-    pub sub_path: Present,
-    /// The same, with variables.
-    pub sub_path_expr: Present,
-    /// Whether the container may only read there.
-    pub read_only: Option<bool>,
-}
-
-/// What containers inherit from the pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodSecurity<'a> {
-    /// Containers may not run as root.
-    pub run_as_non_root: Option<bool>,
-    /// The user containers run as.
-    pub run_as_user: Option<i64>,
-    /// The system call filter.
-    #[serde(borrow)]
-    pub seccomp_profile: Option<Seccomp<'a>>,
-}
-
-/// A container's own security settings.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerSecurity<'a> {
-    /// It may not run as root.
-    pub run_as_non_root: Option<bool>,
-    /// Whether a process may gain more rights than its parent.
-    pub allow_privilege_escalation: Option<bool>,
-    /// What is added and dropped.
-    #[serde(borrow)]
-    pub capabilities: Option<Capabilities<'a>>,
-    /// The system call filter.
-    #[serde(borrow)]
-    pub seccomp_profile: Option<Seccomp<'a>>,
-}
-
-/// Linux capabilities.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Capabilities<'a> {
-    /// Those taken away.
-    #[serde(borrow)]
-    pub drop: Option<List<Text<'a>>>,
-}
-
-/// A system call filter.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Seccomp<'a> {
-    /// `RuntimeDefault`, `Localhost` or `Unconfined`.
-    #[serde(borrow, rename = "type")]
-    pub kind: Text<'a>,
-}
-
 /// Requests and limits, read from [`Container::resources`] or [`Spec::resources`] when they matter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -286,23 +147,6 @@ impl<'a> Spec<'a> {
     /// Init containers and containers.
     pub fn all_containers(&self) -> impl Iterator<Item = &Container<'a>> {
         self.init_containers().iter().chain(self.containers())
-    }
-}
-
-impl<'a> Container<'a> {
-    /// The ports, or none.
-    pub fn ports(&self) -> &[Port<'a>] {
-        self.ports.as_deref().unwrap_or_default()
-    }
-
-    /// The mounts, or none.
-    pub fn mounts(&self) -> &[Mount<'a>] {
-        self.volume_mounts.as_deref().unwrap_or_default()
-    }
-
-    /// Whether an init container is a native sidecar.
-    pub fn is_native_sidecar(&self) -> bool {
-        self.restart_policy == "Always"
     }
 }
 
