@@ -82,7 +82,8 @@ fn the_commands_of_the_readme_run() {
     let readme = document("README.md");
     let commands: Vec<_> = readme
         .lines()
-        .filter_map(|line| line.strip_prefix("cargo run -q -- "))
+        .filter_map(|line| line.strip_prefix("cargo run "))
+        .map(|arguments| arguments.trim_start_matches("-q ").trim_start_matches("-- "))
         .map(|line| line.split('#').next().unwrap().trim())
         .filter(|line| !line.starts_with("serve"))
         .collect();
