@@ -1,5 +1,5 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build image test e2e bench lint clean
+.PHONY: help build image test e2e bench fuzz lint clean
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 IMAGE ?= datadog-sidecar-injector:$(VERSION)
@@ -25,6 +25,9 @@ bench: ## Measures a decision and the server beside an echo, in a few minutes; d
 	cargo build --release --locked --manifest-path bench/Cargo.toml
 	bench/target/release/decide --rounds 3 --reviews 200
 	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 3 --seconds 1 --starts 5
+
+fuzz: ## Sends made-up bytes through every door, a minute each; needs a nightly Rust, cargo-fuzz and a C++ compiler
+	@fuzz/run.sh
 
 lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
 	@tests/lint.sh
