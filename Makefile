@@ -24,7 +24,7 @@ e2e: ## Runs the tests against a control plane and on a real node, as root; only
 bench: ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
 	cargo build --release --locked --manifest-path bench/Cargo.toml
 	bench/target/release/decide --rounds 3 --reviews 200
-	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 3 --seconds 1 --starts 5
+	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 11 --seconds 0.4 --starts 5
 
 fuzz: ## Sends made-up bytes through every door, a minute each; needs a nightly Rust, cargo-fuzz and a C++ compiler
 	@fuzz/run.sh
