@@ -1,6 +1,7 @@
 //! What the process counts, as OpenMetrics text. Labels are closed sets: never the name of a pod or of a namespace.
 
-use crate::select::{Outcome, SkipReason};
+mod reviews;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -12,19 +13,12 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use std::{
-    sync::{Arc, OnceLock},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use reviews::ReviewLabels;
+pub use reviews::{ReviewCounters, reason};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What every name starts with.
 pub const PREFIX: &str = "datadog_sidecar_injector";
-
-/// The label where no profile was chosen.
-const NO_PROFILE: &str = "";
-
-/// Injected, completed, and one for each reason of a skip.
-const OUTCOMES: usize = 2 + SkipReason::ALL.len();
 
 /// Everything counted, and the registry that writes it.
 #[derive(Debug)]
@@ -67,13 +61,6 @@ pub struct Reloads {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReviewLabels {
-    outcome: &'static str,
-    reason: &'static str,
-    profile: Arc<str>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabels {
     status: u16,
 }
@@ -103,20 +90,6 @@ impl HandshakeFailure {
             Self::Io => "io",
         }
     }
-}
-
-/// The counters of reviews under one configuration, so that counting a review looks nothing up by name.
-#[derive(Debug)]
-pub struct ReviewCounters {
-    family: Family<ReviewLabels, Counter>,
-    /// A row for each profile, and a last one for reviews without.
-    rows: Vec<Row>,
-}
-
-#[derive(Debug)]
-struct Row {
-    profile: Arc<str>,
-    cells: [OnceLock<Counter>; OUTCOMES],
 }
 
 impl Default for Metrics {
@@ -213,11 +186,7 @@ impl Metrics {
 
     /// The counters of reviews under a configuration with these profiles.
     pub fn review_counters<'a>(&self, profiles: impl IntoIterator<Item = &'a str>) -> ReviewCounters {
-        let row = |name: &str| Row { profile: name.into(), cells: Default::default() };
-        ReviewCounters {
-            family: self.reviews.clone(),
-            rows: profiles.into_iter().chain([NO_PROFILE]).map(row).collect(),
-        }
+        ReviewCounters::new(self.reviews.clone(), profiles)
     }
 
     /// Counts a request answered with an error.
@@ -228,33 +197,6 @@ impl Metrics {
     /// Counts a connection that never became one.
     pub fn count_handshake(&self, failure: HandshakeFailure) {
         self.handshakes_failed.get_or_create(&HandshakeLabels { reason: failure.label() }).inc();
-    }
-}
-
-impl ReviewCounters {
-    /// Counts a review; `profile` is a position in the configuration.
-    pub fn count(&self, outcome: Outcome, profile: Option<usize>) {
-        let Some(row) = self.row(profile) else { return };
-        let Some(cell) = row.cells.get(column(outcome)) else { return };
-        cell.get_or_init(|| {
-            let labels = ReviewLabels {
-                outcome: outcome.label(),
-                reason: reason(outcome),
-                profile: row.profile.clone(),
-            };
-            self.family.get_or_create_owned(&labels)
-        })
-        .inc();
-    }
-
-    /// The name of a profile, shared; empty without one.
-    pub fn profile(&self, profile: Option<usize>) -> Arc<str> {
-        self.row(profile).map_or_else(|| NO_PROFILE.into(), |row| row.profile.clone())
-    }
-
-    fn row(&self, profile: Option<usize>) -> Option<&Row> {
-        let (none, profiles) = self.rows.split_last()?;
-        Some(profile.and_then(|i| profiles.get(i)).unwrap_or(none))
     }
 }
 
@@ -285,61 +227,8 @@ impl Reloads {
     }
 }
 
-/// The reason of a skip; empty for what is no skip.
-pub fn reason(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Injected | Outcome::Completed => "",
-        Outcome::Skipped(reason) => reason.label(),
-    }
-}
-
 /// Seconds since 1970, as gauges hold a time.
 pub fn seconds(time: SystemTime) -> i64 {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     i64::try_from(seconds).unwrap_or(i64::MAX)
-}
-
-fn column(outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Injected => 0,
-        Outcome::Completed => 1,
-        // A reason missing in `ALL` finds no column, and goes uncounted: the test below finds it.
-        Outcome::Skipped(reason) => {
-            2 + SkipReason::ALL.iter().position(|r| *r == reason).unwrap_or(SkipReason::ALL.len())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_outcome_has_a_counter_of_its_own() {
-        let metrics = Metrics::new();
-        let counters = metrics.review_counters(["default", "team-a"]);
-        let skips = SkipReason::ALL.map(Outcome::Skipped);
-        for outcome in [Outcome::Injected, Outcome::Completed].into_iter().chain(skips) {
-            counters.count(outcome, Some(1));
-        }
-        counters.count(Outcome::Skipped(SkipReason::NoMatch), None);
-        let text = metrics.text();
-        let series: Vec<_> =
-            text.lines().filter(|line| line.starts_with("datadog_sidecar_injector_reviews_total{")).collect();
-        assert_eq!(series.len(), OUTCOMES + 1, "{text}");
-        assert!(series.iter().all(|line| line.ends_with(" 1")), "{series:?}");
-        assert!(series.contains(
-            &r#"datadog_sidecar_injector_reviews_total{outcome="injected",reason="",profile="team-a"} 1"#
-        ));
-        assert!(series.contains(
-            &r#"datadog_sidecar_injector_reviews_total{outcome="skipped",reason="no_match",profile=""} 1"#
-        ));
-    }
-
-    #[test]
-    fn a_profile_that_is_not_there_counts_as_none() {
-        let metrics = Metrics::new();
-        metrics.review_counters(["default"]).count(Outcome::Injected, Some(7));
-        assert!(metrics.text().contains(r#"{outcome="injected",reason="",profile=""} 1"#));
-    }
 }

@@ -4,6 +4,7 @@ mod accept;
 mod body;
 pub(crate) mod connection;
 mod limits;
+mod listen;
 mod pace;
 pub(crate) mod refuse;
 mod review;
@@ -26,13 +27,9 @@ use accept::Acceptor;
 use arc_swap::ArcSwap;
 use connection::{Protocol, Shared};
 use limits::Budget;
+use listen::listen;
 use review::Reviews;
-use std::{
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use thread::Thread;
 use tokio::{
     io::BufReader,
@@ -286,22 +283,6 @@ async fn accept_admin(acceptor: Acceptor, pages: Arc<Admin>, shared: Shared) {
             drop(claim);
         });
     }
-}
-
-/// Listens; where the machine has no IPv6, `[::]` means all addresses of IPv4.
-async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let listened = match TcpListener::bind(address).await {
-        Err(error) if address.is_ipv6() && address.ip().is_unspecified() && lacks_ipv6(&error) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        other => other,
-    };
-    listened.map_err(|source| BindError::Address { address, source })
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    const EAFNOSUPPORT: i32 = 97;
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 /// Does something at the end, whatever the end.
