@@ -26,7 +26,7 @@ bench: ## Measures a decision and the server beside an echo, in a few minutes; d
 	bench/target/release/decide --rounds 3 --reviews 200
 	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 11 --seconds 0.4 --starts 5
 
-fuzz: ## Sends made-up bytes through every door, a minute each; needs a nightly Rust, cargo-fuzz and a C++ compiler
+fuzz: ## Sends made-up bytes through every door, a minute each; needs cargo-fuzz and a C++ compiler
 	@fuzz/run.sh
 
 lint: ## Checks formatting, clippy, documentation, scripts, the chart, the dependencies' licences
