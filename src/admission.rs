@@ -9,6 +9,7 @@ mod object;
 
 use crate::{
     decide::{Selection, decide_pod, wrong},
+    pod::Mapping,
     rules::Rules,
     seen::{Moment, Seen},
     select::{Decision, SkipReason, Subject},
@@ -111,7 +112,7 @@ fn utf8(body: &[u8]) -> Result<&str, Refusal> {
 
 fn read<'de, R: ReadObject<'de>>(text: &'de str, object: R) -> serde_json::Result<Review<'de, R::Object>> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let review = ReadReview(object).deserialize(&mut json)?;
+    let review = Mapping(ReadReview(object)).deserialize(&mut json)?;
     json.end()?;
     Ok(review)
 }
@@ -236,6 +237,11 @@ mod tests {
         for twice in ["metadata", "spec"] {
             let object = format!(r#"{{"{twice}":{{}},"{twice}":{{}}}}"#);
             assert!(serde_json::from_str::<Pod<'_>>(&object).is_err());
+        }
+        for twice in [r#""uid":"1""#, r#""namespace":"a""#, r#""operation":"CREATE""#, r#""object":null"#] {
+            let request = format!(r#"{{{twice},"kind":null,{twice}}}"#);
+            let review = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{request}}}"#);
+            assert!(matches!(allow_unchanged(review.as_bytes(), ""), Err(Refusal::Unreadable(_))), "{twice}");
         }
         let request = r#""request":{"uid":"1"}"#;
         let review = format!(r#"{{"apiVersion":"admission.k8s.io/v1",{request},{request}}}"#);

@@ -1,11 +1,10 @@
 //! The review as it is read: the few fields of the envelope, in the order the API server writes them or any other.
 
-use crate::pod::{Nullable, Text};
+use crate::pod::{Mapping, Nullable, ReadMap, Text, once};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess},
 };
-use std::fmt;
 
 /// An AdmissionReview; `O` is what its object is read as.
 pub(super) struct Review<'a, O> {
@@ -58,85 +57,64 @@ pub(super) trait ReadObject<'de> {
 /// Reads a review, its object by `R`.
 pub(super) struct ReadReview<R>(pub(super) R);
 
-impl<'de, R: ReadObject<'de>> DeserializeSeed<'de> for ReadReview<R> {
+impl<'de, R: ReadObject<'de>> ReadMap<'de> for ReadReview<R> {
     type Value = Review<'de, R::Object>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
+    const EXPECTED: &'static str = "a mapping";
 
-impl<'de, R: ReadObject<'de>> Visitor<'de> for ReadReview<R> {
-    type Value = Review<'de, R::Object>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut object, mut api_version, mut request) = (Some(self.0), Text::EMPTY, None);
+    fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut object, mut api_version, mut request) = (Some(self.0), None, None);
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
-                "apiVersion" => api_version = map.next_value()?,
+                "apiVersion" => once(&mut api_version, &mut map, "apiVersion")?,
                 "request" => {
                     let object = object.take().ok_or_else(|| A::Error::duplicate_field("request"))?;
-                    request = map.next_value_seed(Nullable(ReadRequest(object)))?;
+                    request = map.next_value_seed(Nullable(Mapping(ReadRequest(object))))?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Review { api_version, request })
+        Ok(Review { api_version: api_version.unwrap_or_default(), request })
     }
 }
 
 struct ReadRequest<R>(R);
 
-impl<'de, R: ReadObject<'de>> DeserializeSeed<'de> for ReadRequest<R> {
+impl<'de, R: ReadObject<'de>> ReadMap<'de> for ReadRequest<R> {
     type Value = Request<'de, R::Object>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
+    const EXPECTED: &'static str = "a mapping";
 
-impl<'de, R: ReadObject<'de>> Visitor<'de> for ReadRequest<R> {
-    type Value = Request<'de, R::Object>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = Some(self.0);
-        let mut namespace: Option<Text<'de>> = None;
-        let mut request = Request {
-            uid: Text::EMPTY,
-            name: Text::EMPTY,
-            namespace: Text::EMPTY,
-            dry_run: false,
-            object: None,
-            kind: None,
-            sub_resource: Text::EMPTY,
-            operation: Text::EMPTY,
-        };
+    fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut uid, mut name, mut namespace, mut kind) = (None, None, None::<Text<'de>>, None);
+        let (mut sub_resource, mut operation, mut dry_run) = (None, None, None::<Option<bool>>);
+        let (mut read, mut object) = (Some(self.0), None);
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
-                "uid" => request.uid = map.next_value()?,
-                "kind" => request.kind = map.next_value()?,
-                "subResource" => request.sub_resource = map.next_value()?,
-                "name" => request.name = map.next_value()?,
-                "namespace" => namespace = Some(map.next_value()?),
-                "operation" => request.operation = map.next_value()?,
-                "dryRun" => request.dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+                "uid" => once(&mut uid, &mut map, "uid")?,
+                "kind" => once(&mut kind, &mut map, "kind")?,
+                "subResource" => once(&mut sub_resource, &mut map, "subResource")?,
+                "name" => once(&mut name, &mut map, "name")?,
+                "namespace" => once(&mut namespace, &mut map, "namespace")?,
+                "operation" => once(&mut operation, &mut map, "operation")?,
+                "dryRun" => once(&mut dry_run, &mut map, "dryRun")?,
                 "object" => {
-                    let object = object.take().ok_or_else(|| A::Error::duplicate_field("object"))?;
-                    request.object = map.next_value_seed(Object(object, namespace.as_deref()))?;
+                    let read = read.take().ok_or_else(|| A::Error::duplicate_field("object"))?;
+                    object = map.next_value_seed(Object(read, namespace.as_deref()))?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        request.namespace = namespace.unwrap_or_default();
-        Ok(request)
+        Ok(Request {
+            uid: uid.unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            namespace: namespace.unwrap_or_default(),
+            dry_run: dry_run.flatten().unwrap_or_default(),
+            object,
+            kind: kind.flatten(),
+            sub_resource: sub_resource.unwrap_or_default(),
+            operation: operation.unwrap_or_default(),
+        })
     }
 }
 

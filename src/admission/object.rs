@@ -3,7 +3,7 @@
 use super::envelope::ReadObject;
 use crate::{
     decide::Selection,
-    pod::{Extent, Metadata, Nullable, Pod, Read, Text},
+    pod::{Extent, Mapping, Metadata, Nullable, Pod, Read, Text},
     rules::Rules,
     seen::Moment,
     select::Subject,
@@ -33,7 +33,7 @@ impl<'de> ReadObject<'de> for AsPod<'_> {
             *self.selection = Some(selection);
             selection.extent()
         };
-        Nullable(Read(extent)).deserialize(object)
+        Nullable(Mapping(Read(extent))).deserialize(object)
     }
 }
 

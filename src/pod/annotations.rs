@@ -1,11 +1,10 @@
 //! A pod's annotations.
 
-use super::Text;
+use super::{Mapping, ReadMap, Text};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess},
 };
-use std::fmt;
 
 /// The annotations a decision reads: ours, the mirror pod's and the autoscaler's. Others can be large and are passed over.
 #[derive(Debug, Default)]
@@ -41,26 +40,26 @@ impl Annotations<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Annotations<'de>;
+        Mapping(ReadAnnotations).deserialize(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of annotations")
-            }
+struct ReadAnnotations;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut read = Vec::new();
-                while let Some(key) = map.next_key::<Text>()? {
-                    if !Annotations::is_read(&key) {
-                        map.next_value::<IgnoredAny>()?;
-                    } else if let Some(value) = map.next_value::<Option<Text>>()? {
-                        read.push((key, value));
-                    }
-                }
-                Ok(Annotations(read))
+impl<'de> ReadMap<'de> for ReadAnnotations {
+    type Value = Annotations<'de>;
+
+    const EXPECTED: &'static str = "a map of annotations";
+
+    fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations<'de>, A::Error> {
+        let mut read = Vec::new();
+        while let Some(key) = map.next_key::<Text>()? {
+            if !Annotations::is_read(&key) {
+                map.next_value::<IgnoredAny>()?;
+            } else if let Some(value) = map.next_value::<Option<Text>>()? {
+                read.push((key, value));
             }
         }
-        deserializer.deserialize_map(Read)
+        Ok(Annotations(read))
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a pod, and no more of its spec than is asked for.
 
-use super::{Metadata, Pod, Spec, Text, brief};
+use super::{Mapping, Metadata, Pod, ReadMap, Spec, Text, brief, once};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
@@ -21,27 +21,16 @@ pub enum Extent {
 #[derive(Debug)]
 pub struct Read<F>(pub F);
 
-impl<'de, F: FnMut(&Metadata<'de>) -> Extent> DeserializeSeed<'de> for Read<F> {
+impl<'de, F: FnMut(&Metadata<'de>) -> Extent> ReadMap<'de> for Read<F> {
     type Value = Pod<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Pod<'de>, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
+    const EXPECTED: &'static str = "a mapping";
 
-impl<'de, F: FnMut(&Metadata<'de>) -> Extent> Visitor<'de> for Read<F> {
-    type Value = Pod<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Pod<'de>, A::Error> {
-        let (mut metadata, mut spec) = (None, None);
+    fn read_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Pod<'de>, A::Error> {
+        let (mut metadata, mut spec) = (None::<Option<Metadata<'de>>>, None);
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
-                "metadata" if metadata.is_some() => return Err(A::Error::duplicate_field("metadata")),
-                "metadata" => metadata = Some(map.next_value::<Option<Metadata<'de>>>()?),
+                "metadata" => once(&mut metadata, &mut map, "metadata")?,
                 "spec" if spec.is_some() => return Err(A::Error::duplicate_field("spec")),
                 "spec" => {
                     let extent = metadata.iter().flatten().next().map_or(Extent::Whole, &mut self.0);
@@ -59,7 +48,7 @@ impl<'de, F: FnMut(&Metadata<'de>) -> Extent> Visitor<'de> for Read<F> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pod<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Read(|_: &Metadata<'de>| Extent::Whole).deserialize(deserializer)
+        Mapping(Read(|_: &Metadata<'de>| Extent::Whole)).deserialize(deserializer)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Strings, maps of strings, and the mere presence of a value.
 
+use super::{Mapping, ReadMap};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
 use std::{borrow::Cow, fmt, ops::Deref};
 
@@ -102,23 +103,23 @@ impl Pairs<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Pairs<'de>;
+        Mapping(ReadPairs).deserialize(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of strings")
-            }
+struct ReadPairs;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::with_capacity(8);
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
+impl<'de> ReadMap<'de> for ReadPairs {
+    type Value = Pairs<'de>;
+
+    const EXPECTED: &'static str = "a map of strings";
+
+    fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+        let mut pairs = Vec::with_capacity(8);
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
         }
-        deserializer.deserialize_map(Read)
+        Ok(Pairs(pairs))
     }
 }
 

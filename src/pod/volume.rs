@@ -1,11 +1,10 @@
 //! A volume: its name and where its content comes from.
 
-use super::{Named, Present, Text};
+use super::{Mapping, Named, Present, ReadMap, Text};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeSeed, MapAccess},
 };
-use std::fmt;
 
 /// A volume of a pod.
 #[derive(Debug, Default)]
@@ -55,40 +54,38 @@ impl Default for Source<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Volume<'de>;
+        Mapping(ReadVolume).deserialize(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a volume")
-            }
+struct ReadVolume;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut volume = Volume::default();
-                while let Some(key) = map.next_key::<Text>()? {
-                    let source = match &*key {
-                        "name" => {
-                            volume.name = map.next_value()?;
-                            None
-                        }
-                        "emptyDir" => map
-                            .next_value::<Option<EmptyDir>>()?
-                            .map(|dir| Source::EmptyDir { plain: !dir.medium.0 && !dir.size_limit.0 }),
-                        "hostPath" => map.next_value::<Present>()?.0.then_some(Source::HostPath),
-                        "csi" => map.next_value::<Present>()?.0.then_some(Source::Csi),
-                        "configMap" => {
-                            map.next_value::<Option<Named>>()?.map(|named| Source::ConfigMap(named.name))
-                        }
-                        _ => map.next_value::<Present>()?.0.then_some(Source::Other(key)),
-                    };
-                    if let Some(source) = source {
-                        volume.source = source;
-                    }
+impl<'de> ReadMap<'de> for ReadVolume {
+    type Value = Volume<'de>;
+
+    const EXPECTED: &'static str = "a volume";
+
+    fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Volume<'de>, A::Error> {
+        let mut volume = Volume::default();
+        while let Some(key) = map.next_key::<Text>()? {
+            let source = match &*key {
+                "name" => {
+                    volume.name = map.next_value()?;
+                    None
                 }
-                Ok(volume)
+                "emptyDir" => map
+                    .next_value::<Option<EmptyDir>>()?
+                    .map(|dir| Source::EmptyDir { plain: !dir.medium.0 && !dir.size_limit.0 }),
+                "hostPath" => map.next_value::<Present>()?.0.then_some(Source::HostPath),
+                "csi" => map.next_value::<Present>()?.0.then_some(Source::Csi),
+                "configMap" => map.next_value::<Option<Named>>()?.map(|named| Source::ConfigMap(named.name)),
+                _ => map.next_value::<Present>()?.0.then_some(Source::Other(key)),
+            };
+            if let Some(source) = source {
+                volume.source = source;
             }
         }
-        deserializer.deserialize_map(Read)
+        Ok(volume)
     }
 }
 
