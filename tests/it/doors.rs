@@ -84,13 +84,9 @@ pub fn certificate(bytes: &[u8]) {
 
 /// A pod that can be read is decided without a fault of ours, the patch applies, and a second one is empty.
 fn settled(rules: &Rules, pod: &Value) {
-    let of = |pod: &Value| {
-        let subject = Subject { namespace: "shop", namespace_labels: None, moment: None };
-        decide(pod.to_string().as_bytes(), subject, rules)
-    };
-    let Ok(decision) = of(pod) else { return };
+    let Ok(decision) = laws::try_decided(rules, pod) else { return };
     assert!(!decision.detail.starts_with("a fault"), "{}: {pod}", decision.detail);
     let after = laws::applied(pod, &decision);
-    let again = of(&after).unwrap_or_else(|error| panic!("{error}: {after}"));
+    let again = laws::try_decided(rules, &after).unwrap_or_else(|error| panic!("{error}: {after}"));
     assert_eq!(String::from_utf8_lossy(&again.patch), "", "a second injection changes nothing: {after}");
 }

@@ -3,7 +3,7 @@
 use datadog_sidecar_injector::{
     admission,
     config::{Check, CheckSource, Config, Cws, EnvVar, Image, Logs, Mode, Ports, Profile, Provider},
-    decide::decide,
+    decide::{Unreadable, decide},
     rules::{Labels, Namespaces, Rules, Setting},
     seen::Seen,
     select::{Decision, Outcome, SkipReason, Subject},
@@ -105,9 +105,14 @@ pub fn selecting_nothing(provider: Provider) -> Rules {
 
 /// Decides a pod of namespace `shop`.
 pub fn decided(rules: &Rules, pod: &Value) -> Decision {
+    try_decided(rules, pod).unwrap()
+}
+
+/// As [`decided`], where the pod may be one that cannot be read.
+pub fn try_decided(rules: &Rules, pod: &Value) -> Result<Decision, Unreadable> {
     let labels = labels();
     let subject = Subject { namespace: "shop", namespace_labels: Some(&labels), moment: None };
-    decide(pod.to_string().as_bytes(), subject, rules).unwrap()
+    decide(pod.to_string().as_bytes(), subject, rules)
 }
 
 fn labels() -> Labels {
