@@ -27,6 +27,12 @@ mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 check formatting cargo fmt --check
 check clippy cargo clippy --locked --all-targets -- -D warnings
 check 'clippy, end-to-end tests' cargo clippy --locked --test e2e --test node -- -D warnings
+check 'clippy, benchmarks' cargo clippy --locked --manifest-path bench/Cargo.toml --target-dir target/bench --all-targets -- -D warnings
+if command -v c++ >/dev/null; then
+    check 'clippy, fuzzers' cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/bench -- -D warnings
+else
+    skip 'clippy, fuzzers' 'there is no C++ compiler, which libFuzzer is built with'
+fi
 check 'the stand-in of the agent' tests/node/lint.sh
 check documentation env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 check 'syntax of the scripts' bash -c 'for script; do bash -n "$script" || exit; done' - "${scripts[@]}"
@@ -43,10 +49,16 @@ else
     skip 'the chart' 'Helm cannot be built'
 fi
 if cargo deny --version >/dev/null 2>&1; then
-    # Advisories are looked up on GitHub: not here, so that this needs no network.
-    check 'licences, bans and sources of the dependencies' cargo deny --offline check licenses bans sources
+    check 'licences, bans and sources of the dependencies' tests/dependencies.sh policy
+    if advisories=$(tests/dependencies.sh advisories 2>&1); then
+        check 'known faults of the dependencies' true
+    elif [ $? = 4 ]; then
+        skip 'known faults of the dependencies' 'the database of advisories cannot be reached'
+    else
+        check 'known faults of the dependencies' sh -c 'echo "$1"; exit 1' - "$advisories"
+    fi
 else
-    skip 'licences, bans and sources of the dependencies' 'cargo-deny is not installed'
+    skip 'licences, bans, sources and known faults of the dependencies' 'cargo-deny is not installed'
 fi
 
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
