@@ -48,8 +48,8 @@ pub(crate) fn decide_pod(
             Err(fault) => faulty(&fault),
         };
     }
-    if let Some((reason, detail)) = refused(metadata, spec, subject, rules) {
-        let expected = selection != Selection::Nothing;
+    let expected = selection != Selection::Nothing;
+    if let Some((reason, detail)) = refused(metadata, spec, subject, rules, expected) {
         return Decision { expected, ..Decision::skip(reason, detail) };
     }
     let Selection::Profile(profile) = selection else {

@@ -24,7 +24,7 @@ mod token;
 mod volumes;
 mod warnings;
 
-pub(crate) use overrides::{OPT_OUT, Overrides};
+pub(crate) use overrides::{OPT_OUT, OPT_OUT_LABEL, Overrides};
 pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;
@@ -94,7 +94,7 @@ pub(crate) fn inject(
             shares_processes = plan.share_process_namespace(spec);
         }
         if template.sockets {
-            socket_mount = Some(sockets::add(metadata, &going, spec, &mut plan)?);
+            socket_mount = Some(sockets::add(metadata, &going, template.silent(), spec, &mut plan)?);
         }
         tags::add(metadata, spec, &mut plan);
     }
@@ -103,13 +103,7 @@ pub(crate) fn inject(
     if !template.own_token {
         token::warn(spec, &mut plan);
     }
-    let ports = ports::choose(
-        template.ports,
-        socket_mount.is_some(),
-        |variable| template.configures(variable),
-        spec,
-        &mut plan,
-    )?;
+    let ports = ports::choose(template, socket_mount.is_some(), spec, &mut plan)?;
     template.checks.add(metadata, spec, &mut plan);
 
     let mode = overrides.mode.unwrap_or(template.mode);
@@ -130,7 +124,8 @@ pub(crate) fn inject(
         if lacks_step(spec, cws::STEP)? {
             plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
         }
-        cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
+        let probe = ports.probe.as_deref().or(cws.probe.as_deref());
+        cws::wrap(&cws.entrypoints, &overrides.entrypoints, probe, spec, &mut plan);
     }
     if template.read_only_root {
         if lacks_step(spec, COPY_STEP)? {

@@ -3,13 +3,15 @@
 //!
 //! The shape is that of Datadog's own chart. `null`, anywhere, means the default.
 
+mod agents;
 mod datadog;
 mod injection;
 mod injector;
 mod kubernetes;
 mod profile;
 
-pub(super) use datadog::{Apm, Datadog, Tags};
+pub(super) use agents::{Agents, AgentsImage, ExistingClusterAgent};
+pub(super) use datadog::{Apm, Datadog, OtlpProtocols, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
 pub(super) use injector::Injector;
 pub(super) use kubernetes::{
@@ -27,10 +29,27 @@ use std::borrow::Cow;
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct File {
+    /// The registry of the images of all of Datadog's agents, and so of sidecars, where
+    /// `clusterAgent.admissionController` names none.
+    pub(super) registry: String,
+    /// The name of the release of Datadog's chart in the names of its objects: its Cluster Agent's Service is this with
+    /// `-cluster-agent` behind it, where `clusterAgent.serviceName` names none.
+    pub(super) fullname_override: String,
+    /// A part of that name: of a release called `datadog` it becomes `datadog-`, this and `-cluster-agent`, where
+    /// `datadog` does not contain it.
+    pub(super) name_override: String,
+    /// Whether Datadog's chart takes images with FIPS-compliant cryptography. Then sidecars get `-fips` behind a tag that
+    /// `agentSidecarInjection.imageTag` does not state.
+    #[serde(rename = "useFIPSAgent")]
+    pub(super) use_fips_agent: bool,
     /// What is set once for all of Datadog's agents.
     pub(super) datadog: Datadog,
+    /// Datadog's own agents. Of what is set for them alone, sidecars follow the image.
+    pub(super) agents: Agents,
     /// The Cluster Agent and its admission controller.
     pub(super) cluster_agent: ClusterAgent,
+    /// A Cluster Agent of another release.
+    pub(super) existing_cluster_agent: ExistingClusterAgent,
     /// What concerns the injector itself and not the sidecars. Read by the chart alone.
     pub(super) injector: Injector,
 }
@@ -44,7 +63,8 @@ pub(super) struct ClusterAgent {
     /// The Secret of the release namespace that holds the Cluster Agent's token. What sidecars refer to is
     /// `admissionController.agentSidecarInjection.clusterAgentTokenSecret`.
     pub(super) token_existing_secret: Scalar,
-    /// The Service of the Cluster Agent.
+    /// The Service of the Cluster Agent. Where empty: that of `existingClusterAgent`, else what Datadog's chart calls it,
+    /// which in a release `datadog` is `datadog-cluster-agent`.
     pub(super) service_name: String,
     /// The namespace of that Service. Where empty: the injector's own.
     pub(super) service_namespace: String,
@@ -68,7 +88,8 @@ pub(super) struct AdmissionController {
     /// The port the webhook listens on in its pod. 10250 is refused: on Fargate that is the kubelet's. Read by the chart.
     #[schemars(range(min = 1))]
     pub(super) port: u16,
-    /// The registry of the agent's image, such as `public.ecr.aws/datadog`.
+    /// The registry of the agent's image. Where empty: that of `agents.image.repository`, else `registry`, else
+    /// `public.ecr.aws/datadog`.
     pub(super) container_registry: String,
     /// The sidecars: which pods, and what.
     pub(super) agent_sidecar_injection: Injection,
@@ -111,7 +132,7 @@ impl Default for ClusterAgent {
         Self {
             enabled: true,
             token_existing_secret: "datadog-secret".into(),
-            service_name: "datadog-cluster-agent".into(),
+            service_name: String::new(),
             service_namespace: String::new(),
             service_port: 5005,
             admission_controller: AdmissionController::default(),
@@ -125,7 +146,7 @@ impl Default for AdmissionController {
             failure_policy: FailurePolicy::Ignore,
             timeout_seconds: 3,
             port: 8443,
-            container_registry: "public.ecr.aws/datadog".into(),
+            container_registry: String::new(),
             agent_sidecar_injection: Injection::default(),
         }
     }

@@ -1,38 +1,68 @@
 //! Images, checked and layered part by part.
 
 use super::{
-    Image, file, names,
+    Image,
+    file::{self, File},
+    names,
     problem::{Path, Report},
 };
 
 /// The name of the image that brings the tracer of Workload Protection.
 const TRACER: &str = "cws-instrumentation";
 
-/// The agent's image, as the injection states it.
-pub(super) fn resolve(
-    controller: &file::AdmissionController,
-    path: &Path,
-    built_in: &Image,
-    report: &mut Report,
-) -> Image {
+/// The agent's image: what the injection states, over its controller's registry, over what is stated for Datadog's own agents, over
+/// what is built in. A digest is that of one name and tag, and goes with them; a mirror keeps it.
+pub(super) fn resolve(file: &File, path: &Path, built_in: &Image, report: &mut Report) -> Image {
+    let (controller, agents) = (&file.cluster_agent.admission_controller, &file.agents.image);
     let injection = &controller.agent_sidecar_injection;
-    let outer = Path::default().key("clusterAgent").key("admissionController").key("containerRegistry");
-    let mut part = |path: Path, given: &str, fallback: &str, check| {
-        part(&path, Some(given), check, report).unwrap_or_else(|| fallback.to_owned())
+    let root = Path::default();
+    let of_agents = root.key("agents").key("image");
+    let outer = root.key("clusterAgent").key("admissionController").key("containerRegistry");
+    let mut given = |path: Path, given: &str, check| part(&path, Some(given), check, report);
+
+    let everywhere = given(root.key("registry"), &file.registry, names::registry);
+    let repository = given(of_agents.key("repository"), &agents.repository, names::repository);
+    let agents_name = given(of_agents.key("name"), &agents.name, names::image_name);
+    let agents_digest = given(of_agents.key("digest"), &agents.digest, names::image_digest);
+    let controllers = given(outer, &controller.container_registry, names::registry);
+    let own = given(path.key("containerRegistry"), &injection.container_registry, names::registry);
+    let name = given(path.key("imageName"), &injection.image_name, names::image_name);
+    let tag = given(path.key("imageTag"), &injection.image_tag.0, names::image_tag);
+    let digest = given(path.key("imageDigest"), &injection.image_digest, names::image_digest);
+    let agents_tag = agents_tag(agents, file.use_fips_agent, built_in, report);
+
+    let of_this_name = name.is_none();
+    // An image of another name is elsewhere.
+    let (of_repository, last) = match repository.filter(|_| of_this_name) {
+        Some(repository) => match repository.rsplit_once('/') {
+            Some((registry, name)) => (Some(registry.to_owned()), Some(name.to_owned())),
+            None => (Some(String::new()), Some(repository)),
+        },
+        None => (None, None),
     };
-    let registry = part(outer, &controller.container_registry, &built_in.registry, names::registry);
-    let digest = part(path.key("imageDigest"), &injection.image_digest, "", names::image_digest);
+    let same = of_this_name && tag.is_none();
+    let registry = own.or(controllers).or(of_repository).or(everywhere);
     Image {
-        registry: part(
-            path.key("containerRegistry"),
-            &injection.container_registry,
-            &registry,
-            names::registry,
-        ),
-        name: part(path.key("imageName"), &injection.image_name, &built_in.name, names::image_name),
-        tag: part(path.key("imageTag"), &injection.image_tag.0, &built_in.tag, names::image_tag),
-        digest: (!digest.is_empty()).then_some(digest),
+        registry: registry.unwrap_or_else(|| built_in.registry.clone()),
+        name: name.or(last).or(agents_name).unwrap_or_else(|| built_in.name.clone()),
+        tag: tag.unwrap_or(agents_tag),
+        digest: digest.or_else(|| agents_digest.filter(|_| same)),
     }
+}
+
+/// The tag of the image of Datadog's own agents, with what their chart puts behind it.
+fn agents_tag(agents: &file::AgentsImage, fips: bool, built_in: &Image, report: &mut Report) -> String {
+    let path = Path::default().key("agents").key("image");
+    let tag = part(&path.key("tag"), Some(&agents.tag.0), names::image_tag, report);
+    let suffix = part(&path.key("tagSuffix"), Some(&agents.tag_suffix.0), names::image_tag, report);
+    let mut tag = tag.unwrap_or_else(|| built_in.tag.clone());
+    for suffix in fips.then_some("fips").into_iter().chain(suffix.as_deref()) {
+        if !tag.ends_with(&format!("-{suffix}")) {
+            tag.push('-');
+            tag.push_str(suffix);
+        }
+    }
+    tag
 }
 
 /// The parts of a layer over the image below. A digest is that of one name and tag, and goes with them; a mirror keeps it.

@@ -1,12 +1,12 @@
 //! From the text of a file to a configuration: read, checked for its shape, checked for its meaning, filled in.
 
 use super::{
-    ClusterAgent, Config,
+    Config,
     file::{self, File},
     hash, image, names, notice,
     problem::{Path, Problem, Problems, Report},
     profiles::{self, Layers},
-    propagate, schema, selectors, shape, tree, words,
+    propagate, reach, schema, selectors, shape, tree, words,
 };
 
 /// The kubelet's port: on Fargate it shares the pod's address.
@@ -91,7 +91,7 @@ fn read(root: &tree::Node, text: &str, report: &mut Report) -> Config {
 
 /// Checks the meaning of a file, and fills in what it leaves out.
 fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
-    let File { datadog, cluster_agent, injector } = file;
+    let File { datadog, cluster_agent, injector, .. } = file;
     let controller = &cluster_agent.admission_controller;
     let injection = &controller.agent_sidecar_injection;
     let at = Path::default().key("clusterAgent").key("admissionController").key("agentSidecarInjection");
@@ -100,28 +100,25 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
     let mut notices = notice::notices(root, file);
     check_controller(controller, report);
     check_injector(injector, report);
-    let image = image::resolve(controller, &at, &built_in.image, report);
+    let image = image::resolve(file, &at, &built_in.image, report);
     let profile = profiles::built_in(datadog, injection, &image, &at, report);
     let profiles =
         Layers { provider: injection.provider, path: &at.key("profiles"), notices: &mut notices, report };
     let profiles = profile.map(|profile| profiles.resolve(profile, &injection.profiles)).unwrap_or_default();
     let selectors = selectors::resolve(&injection.selectors, &profiles, &at.key("selectors"), report);
+    let pull_policy = injection.image_pull_policy.or(file.agents.image.pull_policy);
+    let image_pull_secrets = pull_secrets(injection, &file.agents.image, &at, report);
     let mut config = Config {
         enabled: injection.enabled,
         site: site(&datadog.site, &built_in.site, report),
         cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
         tags: datadog.tags.to_list(),
         env: propagate::env(datadog, report),
-        cluster_agent: reach(cluster_agent, report),
+        cluster_agent: reach::resolve(file, &mut notices, report),
         provider: injection.provider,
         image,
-        pull_policy: injection.image_pull_policy,
-        image_pull_secrets: profiles::pull_secrets(
-            &[],
-            &injection.image_pull_secrets,
-            &at.key("imagePullSecrets"),
-            report,
-        ),
+        pull_policy: pull_policy.unwrap_or(built_in.pull_policy),
+        image_pull_secrets,
         on_missing_secret: injection.on_missing_secret,
         selectors: if selectors.is_empty() { built_in.selectors } else { selectors },
         profiles,
@@ -130,10 +127,6 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
         notices,
         hash: String::new(),
     };
-    if !datadog.api_key.0.is_empty() {
-        let message = "must not be in this file: name a Secret with apiKeyExistingSecret";
-        report.add(&Path::default().key("datadog").key("apiKey"), message);
-    }
     config.hash = hash::of(&config);
     config
 }
@@ -173,39 +166,47 @@ fn site(site: &str, built_in: &str, report: &mut Report) -> String {
 /// The agent ignores a name it does not like: that is worth a notice, but no reason to stop.
 fn cluster_name(name: &str, notices: &mut Vec<String>, report: &mut Report) -> String {
     let path = Path::default().key("datadog").key("clusterName");
+    if name.contains("{{") {
+        // A template that nobody fills in is no name: the notice about those tells of it.
+        return String::new();
+    }
     if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
         report.add(&path, "must not contain spaces");
     } else if !name.is_empty() {
+        let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let word = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_lowercase())
-                && !part.ends_with('-')
-                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+            part.starts_with(edge)
+                && part.ends_with(|c| edge(c) || c == '_')
+                && part.chars().all(|c| edge(c) || c == '-' || c == '_')
         };
         if name.len() > MAX_CLUSTER_NAME || !name.split('.').all(word) {
             notices.push(format!(
-                "{path} will be ignored by the agent: it takes at most {MAX_CLUSTER_NAME} lowercase letters, digits, `-` and `.`, beginning with a letter"
+                "{path} will be ignored by the agent: it takes at most {MAX_CLUSTER_NAME} lowercase letters, digits, `-`, `_` and `.`, beginning with a letter or digit"
             ));
         }
     }
     name.to_owned()
 }
 
-fn reach(agent: &file::ClusterAgent, report: &mut Report) -> Option<ClusterAgent> {
-    let injection = &agent.admission_controller.agent_sidecar_injection;
-    let path = Path::default().key("clusterAgent");
-    let built_in = file::ClusterAgent::default();
-    let service =
-        if agent.service_name.is_empty() { built_in.service_name } else { agent.service_name.clone() };
-    if let Err(wrong) = names::service(&service) {
-        report.add(&path.key("serviceName"), wrong);
+/// Those of the injection; where it has none, those of Datadog's own agents.
+fn pull_secrets(
+    injection: &file::Injection,
+    agents: &file::AgentsImage,
+    at: &Path,
+    report: &mut Report,
+) -> Vec<String> {
+    let own = profiles::pull_secrets(&[], &injection.image_pull_secrets, &at.key("imagePullSecrets"), report);
+    let path = Path::default().key("agents").key("image").key("pullSecrets");
+    let mut names: Vec<String> = Vec::new();
+    for (index, secret) in agents.pull_secrets.iter().enumerate() {
+        if let Err(wrong) = names::subdomain(&secret.name) {
+            report.add(&path.index(index), wrong);
+        }
+        if !names.contains(&secret.name) {
+            names.push(secret.name.clone());
+        }
     }
-    let namespace = (!agent.service_namespace.is_empty()).then(|| agent.service_namespace.clone());
-    if let Some(Err(wrong)) = namespace.as_deref().map(names::dns_label) {
-        report.add(&path.key("serviceNamespace"), wrong);
-    }
-    let tls_verification = injection.cluster_agent_tls_verification.enabled;
-    let found = ClusterAgent { service, namespace, port: agent.service_port, tls_verification };
-    Some(found).filter(|_| agent.enabled && injection.cluster_agent_communication_enabled)
+    if own.is_empty() { names } else { own }
 }
 
 fn excluded(namespaces: &[String], path: &Path, report: &mut Report) -> Vec<String> {

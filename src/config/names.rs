@@ -82,6 +82,18 @@ pub(super) fn registry(name: &str) -> Result<(), Wrong> {
     )
 }
 
+/// A registry and the name of an image in it, in one.
+pub(super) fn repository(name: &str) -> Result<(), Wrong> {
+    check(
+        !name.contains("://"),
+        "must be a repository without scheme, such as public.ecr.aws/datadog/agent",
+    )?;
+    check(!name.contains('@'), "must be the repository alone: the digest has a key of its own")?;
+    let last = name.rsplit('/').next().unwrap_or_default();
+    check(!last.contains(':'), "must be the repository alone: the tag has a key of its own")?;
+    check(registry(name).is_ok(), "must be a repository in lowercase, such as public.ecr.aws/datadog/agent")
+}
+
 /// The name of an image in its registry.
 pub(super) fn image_name(name: &str) -> Result<(), Wrong> {
     check(!name.contains('@'), "must be the name alone: the digest has a key of its own")?;

@@ -62,8 +62,24 @@ pub struct Ports {
     pub dogstatsd: bool,
     /// 8126/TCP.
     pub apm: bool,
-    /// 4317 and 4318/TCP, OpenTelemetry's.
-    pub otlp: bool,
+    /// OpenTelemetry's.
+    pub otlp: Otlp,
+}
+
+/// Ports for OpenTelemetry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Otlp {
+    /// 4317/TCP.
+    pub grpc: bool,
+    /// 4318/TCP.
+    pub http: bool,
+}
+
+impl Otlp {
+    /// Whether there is either.
+    pub fn any(self) -> bool {
+        self.grpc || self.http
+    }
 }
 
 /// Logs of the pod's containers through the kubelet's API.

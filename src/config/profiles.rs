@@ -1,8 +1,8 @@
 //! The profiles and their two layers: the default profile lies over the built-in one and under every other.
 
 use super::{
-    Config, Cws, DEFAULT_PROFILE, Image, Logs, Mode, Ports, Profile, Provider, SecretKey, checks, cws, file,
-    image, names,
+    Config, Cws, DEFAULT_PROFILE, Image, Logs, Mode, Otlp, Ports, Profile, Provider, SecretKey, checks, cws,
+    file, image, names,
     problem::{Path, Report},
     propagate, resources, security, variables, volumes,
 };
@@ -21,6 +21,8 @@ pub(super) struct Layers<'a> {
 pub(super) struct Layer {
     profile: Profile,
     cws: cws::Layer,
+    /// What `ports.otlp: true` means.
+    otlp: Otlp,
 }
 
 impl Layers<'_> {
@@ -66,7 +68,12 @@ impl Layers<'_> {
         }
     }
 
-    fn lay(&mut self, Layer { profile: lower, cws }: &Layer, index: usize, upper: &file::Profile) -> Layer {
+    fn lay(
+        &mut self,
+        Layer { profile: lower, cws, otlp }: &Layer,
+        index: usize,
+        upper: &file::Profile,
+    ) -> Layer {
         let path = self.path.index(index);
         let at = |key: &str| path.key(key);
         let (provider, report) = (self.provider, &mut *self.report);
@@ -111,7 +118,11 @@ impl Layers<'_> {
             ports: Ports {
                 dogstatsd: upper.ports.dogstatsd.unwrap_or(lower.ports.dogstatsd),
                 apm: upper.ports.apm.unwrap_or(lower.ports.apm),
-                otlp: upper.ports.otlp.unwrap_or(lower.ports.otlp),
+                otlp: match upper.ports.otlp {
+                    Some(true) => *otlp,
+                    Some(false) => Otlp::default(),
+                    None => lower.ports.otlp,
+                },
             },
             logs: Logs {
                 enabled: upper.logs.enabled().unwrap_or(lower.logs.enabled),
@@ -140,7 +151,7 @@ impl Layers<'_> {
                 "waitForAgent goes with mode native or auto: applications never wait for another container",
             );
         }
-        Layer { profile, cws }
+        Layer { profile, cws, otlp: *otlp }
     }
 }
 
@@ -166,7 +177,8 @@ pub(super) fn built_in(
     profile.logs = Logs { enabled: logging.enabled, collect_all: logging.container_collect_all };
     propagate::defaults(datadog, &mut profile);
     let cws = Cws { image: image::tracer(image), entrypoints: Vec::new() };
-    Some(Layer { profile, cws: cws::Layer { enabled: false, cws } })
+    let otlp = propagate::receivers(datadog);
+    Some(Layer { profile, cws: cws::Layer { enabled: false, cws }, otlp })
 }
 
 /// A layer's Secrets for pulling images, appended to those below.

@@ -1,7 +1,7 @@
 //! What `datadog` sets once for all agents, as the variables that Datadog documents for it and as defaults of every profile.
 
 use super::{
-    EnvVar, Profile, file,
+    EnvVar, Otlp, Profile, file,
     problem::{Path, Report},
     secret, variables,
 };
@@ -30,6 +30,20 @@ pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
             mapping(&datadog.namespace_labels_as_tags),
         ),
         ("checksCardinality", "DD_CHECKS_TAG_CARDINALITY", datadog.checks_cardinality.clone()),
+        ("containerInclude", "DD_CONTAINER_INCLUDE", datadog.container_include.clone()),
+        ("containerExclude", "DD_CONTAINER_EXCLUDE", datadog.container_exclude.clone()),
+        (
+            "containerIncludeMetrics",
+            "DD_CONTAINER_INCLUDE_METRICS",
+            datadog.container_include_metrics.clone(),
+        ),
+        (
+            "containerExcludeMetrics",
+            "DD_CONTAINER_EXCLUDE_METRICS",
+            datadog.container_exclude_metrics.clone(),
+        ),
+        ("containerIncludeLogs", "DD_CONTAINER_INCLUDE_LOGS", datadog.container_include_logs.clone()),
+        ("containerExcludeLogs", "DD_CONTAINER_EXCLUDE_LOGS", datadog.container_exclude_logs.clone()),
         ("dogstatsd", "DD_DOGSTATSD_NON_LOCAL_TRAFFIC", switch(dogstatsd.non_local_traffic)),
         ("dogstatsd", "DD_DOGSTATSD_ORIGIN_DETECTION", origin.clone()),
         ("dogstatsd", "DD_DOGSTATSD_ORIGIN_DETECTION_CLIENT", origin),
@@ -51,18 +65,30 @@ pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
 /// Lays what `datadog` says over what is built in of a profile.
 pub(super) fn defaults(datadog: &file::Datadog, profile: &mut Profile) {
     let on = |value: Option<bool>| value == Some(true);
-    let protocols = &datadog.otlp.receiver.protocols;
+    let file::OtlpProtocols { grpc, http } = &datadog.otlp.receiver.protocols;
     profile.logs.enabled |= on(datadog.logs.enabled);
     profile.logs.collect_all |= on(datadog.logs.container_collect_all);
     profile.process_collection |= on(datadog.process_agent.process_collection);
-    profile.ports.otlp |= on(protocols.grpc.enabled) || on(protocols.http.enabled);
+    profile.ports.otlp = Otlp { grpc: on(grpc.enabled), http: on(http.enabled) };
     profile.ports.apm |= on(datadog.apm.port_enabled) || on(datadog.apm.enabled);
 }
 
-/// Whether somebody switched traces off, and nobody switched them on.
+/// What a profile switches on with `ports.otlp`: the protocols that `datadog` is for, or else all it is not against.
+pub(super) fn receivers(datadog: &file::Datadog) -> Otlp {
+    let file::OtlpProtocols { grpc, http } = &datadog.otlp.receiver.protocols;
+    let those = |stated: &dyn Fn(Option<bool>) -> bool| Otlp {
+        grpc: stated(grpc.enabled),
+        http: stated(http.enabled),
+    };
+    let wanted = [those(&|stated| stated == Some(true)), those(&|stated| stated != Some(false))];
+    wanted.into_iter().find(|otlp| otlp.any()).unwrap_or(Otlp { grpc: true, http: true })
+}
+
+/// Whether somebody switched traces off, as Datadog's chart reads it: the socket is on unless it is switched off, and `enabled` is
+/// but the old word for the port.
 fn no_traces(apm: &file::Apm) -> bool {
-    let off = [apm.enabled, apm.socket_enabled].contains(&Some(false));
-    off && ![apm.enabled, apm.port_enabled, apm.socket_enabled].contains(&Some(true))
+    apm.socket_enabled == Some(false)
+        && ![apm.use_socket_volume, apm.enabled, apm.port_enabled].contains(&Some(true))
 }
 
 /// A mapping as the agent reads it from a variable.

@@ -23,14 +23,22 @@ const DATADOG_REGISTRIES: [&str; 8] = [
 /// Datadog's own registry.
 const DATADOG_OWN_REGISTRY: &str = "registry.datadoghq.com";
 
+/// How the repository of the agent's image ends in any other registry.
+const MIRRORED: [&str; 2] = ["datadog/agent", "datadog-agent"];
+
+/// Variables that agents in pods have beside their API key, and no application.
+const OF_AGENTS: [&str; 2] = ["DD_EKS_FARGATE", "DD_KUBERNETES_KUBELET_NODENAME"];
+
 pub(super) const NO_CONTAINERS: &str = "it has no containers";
 
-/// The questions before the selectors, in their order: the first that answers decides.
+/// The questions before the selectors, in their order: the first that answers decides. What only whole containers show is asked of
+/// pods alone that some selector matches: of others no more is read than names and images.
 pub(super) fn refused(
     metadata: &Metadata<'_>,
     spec: &Spec<'_>,
     subject: Subject<'_>,
     rules: &Rules,
+    selected: bool,
 ) -> Option<(SkipReason, String)> {
     let opted_out = || opted_out(metadata).map(|by| (SkipReason::OptedOut, by.to_owned()));
     let excluded = || {
@@ -42,14 +50,15 @@ pub(super) fn refused(
             .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
     };
     let agent = || {
-        let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c, rules))?;
+        let is_agent = |c: &Container<'_>| is_agent(c, rules) || selected && acts_as_agent(c);
+        let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c))?;
         Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
     };
     opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
 }
 
 fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
-    let label = metadata.labels.as_ref().and_then(|l| l.get("admission.datadoghq.com/enabled"));
+    let label = metadata.labels.as_ref().and_then(|l| l.get(sidecar::OPT_OUT_LABEL));
     let annotation = metadata.annotations.as_ref().and_then(|a| a.get(sidecar::OPT_OUT));
     if label == Some("false") {
         return Some("label admission.datadoghq.com/enabled is false");
@@ -87,14 +96,21 @@ fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> 
     reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
 }
 
-/// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, or the very image that is configured.
+/// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, a mirror of it, or the very image that is configured.
 fn is_agent(container: &Container<'_>, rules: &Rules) -> bool {
     let repository = repository(&container.image);
     let datadogs = repository.rsplit_once('/').is_some_and(|(registry, name)| {
         name == "agent"
             && (DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY))
     });
-    datadogs || rules.injects(repository)
+    let mirrored = MIRRORED.iter().any(|name| repository.ends_with(name));
+    datadogs || mirrored || rules.injects(repository)
+}
+
+/// Whether a container has what only an agent is told, whatever its image is called.
+fn acts_as_agent(container: &Container<'_>) -> bool {
+    let has = |name: &str| container.env.as_ref().is_some_and(|env| env.has(name));
+    has("DD_API_KEY") && OF_AGENTS.into_iter().any(has)
 }
 
 /// An image reference without its tag and digest.
@@ -135,6 +151,8 @@ mod tests {
         assert!(agent("datadog/agent:latest"));
         assert!(agent("gcr.io/datadoghq/agent:7"));
         assert!(agent("public.ecr.aws/datadog/agent@sha256:00"));
+        assert!(agent("111122223333.dkr.ecr.eu-central-1.amazonaws.com/ecr-public/datadog/agent:7"));
+        assert!(agent("registry.example.com:5000/tools/datadog-agent"));
         assert!(!agent("datadog/agent-helper"));
         assert!(!agent("example.com/other/agent:1"));
         assert!(!agent("agent"));

@@ -8,8 +8,8 @@ use serde::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// The one variable that is read and not Datadog's.
-const OTLP: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The variables that are read and not Datadog's.
+const OTLP: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 
 /// A container's variables: how many there are, and Datadog's among them.
 #[derive(Debug, Default)]
@@ -43,6 +43,11 @@ pub enum Set {
 }
 
 impl Env<'_> {
+    /// Whether there is anything under a Datadog name.
+    pub fn has(&self, name: &str) -> bool {
+        self.datadog.iter().any(|v| v.name == name)
+    }
+
     /// What is there under a Datadog name, compared with a value; of several the last counts, as in Kubernetes.
     pub fn compare(&self, name: &str, value: &str) -> Option<Set> {
         let found = self.datadog.iter().rev().find(|v| v.name == name)?;
@@ -76,7 +81,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
                 let mut env = Env::default();
                 while let Some(variable) = seq.next_element::<Option<Variable>>()? {
                     env.len += 1;
-                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_") || v.name == OTLP));
+                    env.datadog
+                        .extend(variable.filter(|v| v.name.starts_with("DD_") || OTLP.contains(&&*v.name)));
                 }
                 Ok(env)
             }

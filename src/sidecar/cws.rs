@@ -27,6 +27,9 @@ pub(super) const VOLUME: Own = Own::empty_dir("cws-instrumentation-volume");
 pub(super) const AGENT: [&str; 2] =
     ["DD_RUNTIME_SECURITY_CONFIG_ENABLED", "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_ENABLED"];
 
+/// Where the agent listens for what is traced; the tracer has to be told where that is another place than its own default.
+pub(super) const PROBE: &str = "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_SOCKET";
+
 /// Commands of containers that state none, by container.
 pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
 
@@ -36,10 +39,12 @@ pub(super) struct Compiled {
     /// The init step, but for what follows the pod.
     pub(super) step: String,
     pub(super) entrypoints: Entrypoints,
+    /// Where the operator has the agent listen.
+    pub(super) probe: Option<String>,
 }
 
 impl Compiled {
-    pub(super) fn new(cws: &Cws, pull_policy: &str) -> Self {
+    pub(super) fn new(cws: &Cws, pull_policy: &str, probe: Option<&str>) -> Self {
         let step = format!(
             concat!(
                 r#""image":{image},"imagePullPolicy":{policy},"#,
@@ -51,12 +56,19 @@ impl Compiled {
             path = string(PATH),
             mount = mount(&VOLUME.name, PATH, false),
         );
-        Self { step, entrypoints: cws.entrypoints.clone() }
+        Self { step, entrypoints: cws.entrypoints.clone(), probe: probe.map(str::to_owned) }
     }
 }
 
-/// Wraps the commands of the user's containers.
-pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
+/// Wraps the commands of the user's containers; `probe` is where the agent listens, where that has moved.
+pub(super) fn wrap(
+    of_profile: &Entrypoints,
+    of_pod: &Entrypoints,
+    probe: Option<&str>,
+    spec: &Spec<'_>,
+    plan: &mut Plan<'_>,
+) {
+    let moved = probe.map(|address| format!("--probe-addr={address}"));
     let mount = mount(&VOLUME.name, PATH, true);
     let containers = spec.containers().iter().zip(&mut plan.containers);
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
@@ -78,7 +90,8 @@ pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'
             );
             continue;
         }
-        let traced: Vec<_> = [TRACER, "trace", "--"].into_iter().map(str::to_owned).chain(command).collect();
+        let tracer = [TRACER, "trace"].into_iter().chain(moved.as_deref()).chain(["--"]);
+        let traced: Vec<_> = tracer.map(str::to_owned).chain(command).collect();
         // A list of strings is always written.
         extra.command = serde_json::to_string(&traced).ok();
         if there.is_none() {

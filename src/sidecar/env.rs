@@ -30,6 +30,32 @@ pub(super) fn configured(variable: &EnvVar) -> String {
     }
 }
 
+/// Tags as the agent reads them from a variable: divided by spaces, or a JSON list where one of them contains a space.
+pub(super) fn tags(tags: &[String]) -> String {
+    if tags.iter().any(|tag| tag.contains(char::is_whitespace)) {
+        serde_json::Value::from(tags).to_string()
+    } else {
+        tags.join(" ")
+    }
+}
+
+/// The literal that is in force of a variable in the operator's lists, the last list first.
+pub(super) fn last_literal<'v>(lists: &[&'v [EnvVar]], name: &str) -> Option<&'v str> {
+    let found = lists.iter().rev().find_map(|list| list.iter().find(|variable| variable.name == name))?;
+    found.value.as_deref()
+}
+
+/// Whether the agent reads a value as `false`.
+pub(super) fn is_false(value: &str) -> bool {
+    ["0", "f", "F", "false", "False", "FALSE"].contains(&value)
+}
+
+/// The ports in the operator's variables: a number, or an address that ends in one.
+pub(super) fn ports(lists: &[&[EnvVar]]) -> Vec<u16> {
+    let literals = lists.iter().copied().flatten().filter_map(|variable| variable.value.as_deref());
+    literals.filter_map(|value| value.rsplit(':').next()?.parse().ok()).collect()
+}
+
 /// Lays the operator's variables, list over list, over ours: a literal takes the place of ours, the others are answered and come last,
 /// since Kubernetes replaces `$(NAME)` by what stands before it alone.
 pub(super) fn lay(ours: &mut Variables, lists: &[&[EnvVar]]) -> Variables {

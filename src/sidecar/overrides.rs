@@ -12,6 +12,9 @@ use std::borrow::Cow;
 /// `"false"` leaves a pod alone.
 pub(crate) const OPT_OUT: &str = "agent.datadoghq.com/sidecar.inject";
 
+/// `"false"` leaves a pod alone, whoever's injection is meant.
+pub(crate) const OPT_OUT_LABEL: &str = "admission.datadoghq.com/enabled";
+
 const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
 const MODE: &str = "agent.datadoghq.com/sidecar.mode";
 const ENTRYPOINTS: &str = "agent.datadoghq.com/sidecar.entrypoints";
@@ -51,8 +54,12 @@ struct Wish {
 impl Overrides {
     /// Reads a pod's annotations.
     pub(crate) fn read(config: &Config, metadata: &Metadata<'_>) -> Self {
-        let Some(annotations) = &metadata.annotations else { return Self::default() };
-        let mut reader = Reader { config, annotations, warnings: unknown(annotations) };
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OPT_OUT_LABEL));
+        let mut warnings = Vec::from_iter(misspelt("label", OPT_OUT_LABEL, label));
+        let Some(annotations) = &metadata.annotations else { return Self { warnings, ..Self::default() } };
+        warnings.extend(misspelt("annotation", OPT_OUT, annotations.get(OPT_OUT)));
+        warnings.extend(unknown(annotations));
+        let mut reader = Reader { config, annotations, warnings };
         Self {
             profile: reader.profile(),
             mode: reader.mode(),
@@ -62,6 +69,12 @@ impl Overrides {
             warnings: reader.warnings,
         }
     }
+}
+
+/// An opt-out that is none: somebody may have meant one.
+fn misspelt(what: &str, key: &str, value: Option<&str>) -> Option<String> {
+    let understood = value.is_none_or(|value| value == "true" || value == "false");
+    (!understood).then(|| format!("{what} {key} is ignored: it takes \"true\" or \"false\""))
 }
 
 /// What is named like an annotation of ours and is none: most likely a misspelt one.

@@ -16,6 +16,8 @@ pub(super) struct Profile {
     /// Which fields it sets.
     fields: Vec<String>,
     as_root: bool,
+    /// Whether it forbids root, or leaves it nothing: the agent's image starts so as its own user alone.
+    not_root: bool,
     /// Whether it asks for what goes with escalation alone: the API server refuses it without.
     escalates: bool,
 }
@@ -27,19 +29,24 @@ impl Profile {
             json: json[1..json.len() - 1].to_owned(),
             fields: fields.keys().cloned().collect(),
             as_root: fields.get("runAsUser") == Some(&Value::from(0)),
+            not_root: fields.get("runAsNonRoot") == Some(&Value::Bool(true)) || drops_all(fields),
             escalates: fields.get("privileged") == Some(&Value::Bool(true)) || adds_admin(fields),
         }
     }
 }
 
 fn adds_admin(fields: &Map<String, Value>) -> bool {
-    let added =
-        fields.get("capabilities").and_then(|capabilities| capabilities.get("add")).and_then(Value::as_array);
-    added
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .any(|name| name.trim_start_matches("CAP_") == "SYS_ADMIN")
+    capabilities(fields, "add").any(|name| name.trim_start_matches("CAP_") == "SYS_ADMIN")
+}
+
+fn drops_all(fields: &Map<String, Value>) -> bool {
+    capabilities(fields, "drop").any(|name| name.eq_ignore_ascii_case("ALL"))
+}
+
+/// The capabilities that are added or dropped.
+fn capabilities<'f>(fields: &'f Map<String, Value>, list: &str) -> impl Iterator<Item = &'f str> {
+    let named = fields.get("capabilities").and_then(|capabilities| capabilities.get(list));
+    named.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// The securityContext of each container we add, as the members of a JSON object; empty where nothing needs to be said.
@@ -68,7 +75,7 @@ pub(super) fn follow(profile: &Profile, spec: &Spec<'_>) -> String {
         (non_root && !profile.as_root, "runAsNonRoot", "true"),
         // A profile that asks for root has said what it wants of this, too: an agent that inherited it would never start.
         (inherits_non_root && profile.as_root, "runAsNonRoot", "false"),
-        (non_root || drops_all || other_user, "runAsUser", AGENT_USER_JSON),
+        (non_root || drops_all || profile.not_root || other_user, "runAsUser", AGENT_USER_JSON),
         (drops_all, "capabilities", r#"{"drop":["ALL"]}"#),
         (no_escalation && !profile.escalates, "allowPrivilegeEscalation", "false"),
         (seccomp, "seccompProfile", r#"{"type":"RuntimeDefault"}"#),

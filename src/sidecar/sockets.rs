@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     patch::string,
-    pod::{Annotations, Container, Metadata, Mount, Source, Spec},
+    pod::{Annotations, Container, Metadata, Mount, Set, Source, Spec},
 };
 use std::borrow::Cow;
 
@@ -43,10 +43,25 @@ pub(super) const AGENT: [(&str, &str); 2] = [
     ("DD_DOGSTATSD_SOCKET", "/var/run/datadog/dsd.socket"),
 ];
 
+/// The directories above, the nearest first. `/run` is the same place as `/var/run` in most images.
+const ABOVE: [&[&str]; 3] = [&["/var/run", "/run"], &["/var"], &["/"]];
+
+/// Sources of volumes in which the kubelet makes the place of a mount below itself, read-only or not.
+const PREPARED: [&str; 4] = ["configMap", "secret", "downwardAPI", "projected"];
+
+/// The addresses that applications are not to be told, since nobody listens there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Silent {
+    pub(super) traces: bool,
+    pub(super) metrics: bool,
+}
+
 /// What a container has where the sockets belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There<'a> {
     Nothing,
+    /// Nothing, and no place for anything: what is mounted above can't be written to.
+    Sealed,
     Volume(&'a str),
     /// A part of a volume.
     Part,
@@ -56,6 +71,7 @@ enum There<'a> {
 pub(super) fn add(
     metadata: &Metadata<'_>,
     going: &Going,
+    silent: Silent,
     spec: &Spec<'_>,
     plan: &mut Plan<'_>,
 ) -> Result<Cow<'static, str>, Obstacle> {
@@ -69,25 +85,36 @@ pub(super) fn add(
             "ddsockets"
         }
     };
-    connect(going, spec, volume, plan);
+    connect(going, silent, spec, volume, plan);
     Ok(mount(volume))
 }
 
 /// Connects the containers that came after the sidecar to the volume it uses, where it uses one.
 pub(super) fn complete(going: &Going, spec: &Spec<'_>, plan: &mut Plan<'_>) {
     let sidecar = spec.all_containers().find(|c| c.name == SIDECAR);
-    if let Some(There::Volume(volume)) = sidecar.map(|c| there(going, c)) {
-        connect(going, spec, volume, plan);
+    let Some(sidecar) = sidecar else { return };
+    let off = |variable: &str| {
+        let env = sidecar.env.as_ref();
+        ["false", "0"].iter().any(|off| env.and_then(|env| env.compare(variable, off)) == Some(Set::Equal))
+    };
+    if let There::Volume(volume) = there(going, spec, sidecar) {
+        let silent = Silent { traces: off("DD_APM_ENABLED"), metrics: off("DD_USE_DOGSTATSD") };
+        connect(going, silent, spec, volume, plan);
     }
 }
 
 /// Gives every container of the user's the mount, and those that run on the addresses.
-fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
+fn connect(going: &Going, silent: Silent, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
     let mount = mount(volume);
     plan.each(spec, |mut each, warnings| {
-        match there(going, each.container) {
+        match there(going, spec, each.container) {
             There::Volume(name) if name == volume => {}
             There::Nothing => each.extra.mounts.append.push(mount.clone()),
+            There::Sealed => {
+                let sentence = format!("a read-only mount is above {PATH}, so no sockets of the agent's in");
+                warnings.about(&sentence, &each.container.name);
+                return;
+            }
             There::Volume(_) | There::Part => {
                 warnings.about(
                     &format!("{PATH} holds something else, so no sockets of the agent's in"),
@@ -99,7 +126,10 @@ fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
         if !each.runs_on {
             return;
         }
-        for (variable, value, json) in ADDRESSES {
+        for ((variable, value, json), silent) in ADDRESSES.into_iter().zip([silent.traces, silent.metrics]) {
+            if silent {
+                continue;
+            }
             each.tell(variable, value, json, warnings);
         }
     });
@@ -109,8 +139,8 @@ fn connect(going: &Going, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
 fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
     let mut found = None;
     for container in spec.all_containers().filter(|c| !is_own(&c.name)) {
-        match there(going, container) {
-            There::Nothing => {}
+        match there(going, spec, container) {
+            There::Nothing | There::Sealed => {}
             There::Volume(name) if found.is_none_or(|f| f == name) => found = Some(name),
             There::Volume(_) | There::Part => return None,
         }
@@ -119,12 +149,36 @@ fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
     matches!(volume.source, Source::EmptyDir { .. }).then_some(&*volume.name)
 }
 
-fn there<'s>(going: &Going, container: &'s Container<'_>) -> There<'s> {
-    let at_path = |m: &&Mount<'_>| m.mount_path.trim_end_matches('/') == PATH && !going.has(&m.name);
-    match container.mounts().iter().find(at_path) {
+fn there<'s>(going: &Going, spec: &Spec<'_>, container: &'s Container<'_>) -> There<'s> {
+    let mut mounts = container.mounts().iter().filter(|mount| !going.has(&mount.name));
+    match mounts.find(|mount| path(mount) == PATH) {
+        None if is_sealed(going, spec, container) => There::Sealed,
         None => There::Nothing,
         Some(mount) if mount.sub_path.0 || mount.sub_path_expr.0 => There::Part,
         Some(mount) => There::Volume(&mount.name),
+    }
+}
+
+/// Whether the nearest mount above is one in which nothing can be made.
+fn is_sealed(going: &Going, spec: &Spec<'_>, container: &Container<'_>) -> bool {
+    let at = |level: &[&str]| {
+        let mounts = container.mounts().iter().filter(|mount| level.contains(&path(mount)));
+        mounts.filter(|mount| !going.has(&mount.name)).collect::<Vec<_>>()
+    };
+    let nearest = ABOVE.into_iter().map(at).find(|mounts| !mounts.is_empty()).unwrap_or_default();
+    nearest.into_iter().any(|mount| {
+        let kind = spec.volumes().iter().find(|v| v.name == mount.name).map(|v| v.source.kind());
+        // An image is never written to.
+        let read_only = mount.read_only == Some(true) || kind == Some("image");
+        read_only && !kind.is_some_and(|kind| PREPARED.contains(&kind))
+    })
+}
+
+/// Where a mount is, without slashes at its end.
+fn path<'m>(mount: &'m Mount<'_>) -> &'m str {
+    match mount.mount_path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
     }
 }
 

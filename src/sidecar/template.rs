@@ -42,6 +42,12 @@ pub(crate) struct Template {
     pub(super) own_env: String,
     /// Names that the operator sets.
     configured: Vec<String>,
+    /// Ports that the operator gives to the agent.
+    pub(super) configured_ports: Vec<u16>,
+    /// Whether the agent takes no traces, so that nobody is to send it any.
+    pub(super) no_traces: bool,
+    /// Whether the agent takes no metrics from applications.
+    no_metrics: bool,
     pub(super) mode: Mode,
     pub(super) resources: Resources,
     /// The same as JSON.
@@ -102,7 +108,8 @@ impl Template {
                 set(file, env::literal(file, &format!("{CERTIFICATES}/ca.crt")));
                 volumes.push(Own {
                     name: "agent-ca-cert".into(),
-                    from: From::ConfigMap("datadog-ca-cert".into()),
+                    // The agent can do without, and the pod would wait for ever.
+                    from: From::OptionalConfigMap("datadog-ca-cert".into()),
                 });
                 mounts.push(mount("agent-ca-cert", CERTIFICATES, true));
             }
@@ -151,6 +158,10 @@ impl Template {
         volumes.extend(profile.volumes.iter().filter_map(Own::given));
         mounts.extend(profile.volume_mounts.iter().map(ToString::to_string));
 
+        let literal = |name: &str| env::last_literal(&[&config.env, &profile.env], name);
+        let switched_off = |name: &str| literal(name).is_some_and(env::is_false);
+        let (no_traces, no_metrics) = (switched_off("DD_APM_ENABLED"), switched_off("DD_USE_DOGSTATSD"));
+        let probe = literal(cws::PROBE);
         let own = env::lay(&mut variables, &[&config.env, &profile.env]);
         Self {
             copy_step: format!("{image},{COPY}"),
@@ -158,6 +169,9 @@ impl Template {
             env: variables.joined(),
             own_env: own.joined(),
             configured: own.names(),
+            configured_ports: env::ports(&[&config.env, &profile.env]),
+            no_traces,
+            no_metrics,
             mode: profile.mode,
             resources: profile.resources.clone(),
             resources_json: container::resources(&profile.resources),
@@ -168,13 +182,18 @@ impl Template {
             sockets,
             ports: profile.ports,
             checks,
-            cws: profile.cws.as_ref().map(|cws| cws::Compiled::new(cws, config.pull_policy.as_str())),
+            cws: profile.cws.as_ref().map(|cws| cws::Compiled::new(cws, config.pull_policy.as_str(), probe)),
             own_token: profile.service_account_token,
             pull_secrets: [config.image_pull_secrets.as_slice(), &profile.image_pull_secrets].concat(),
             volumes,
             mounts,
             status: string(&record::status(config, profile)),
         }
+    }
+
+    /// The addresses that applications are not to be told, by their variables: nobody listens there.
+    pub(super) fn silent(&self) -> sockets::Silent {
+        sockets::Silent { traces: self.no_traces, metrics: self.no_metrics }
     }
 
     /// Whether the operator sets a variable, so that a pod does not.
@@ -197,6 +216,6 @@ fn agent(variables: &mut Variables, config: &Config, profile: &Profile) {
     }
     let tags = [config.tags.as_slice(), &profile.tags].concat();
     if !tags.is_empty() {
-        set("DD_TAGS", env::literal("DD_TAGS", &tags.join(" ")));
+        set("DD_TAGS", env::literal("DD_TAGS", &env::tags(&tags)));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Own {
 pub(super) enum From {
     EmptyDir,
     ConfigMap(Cow<'static, str>),
+    /// One without which the pod starts all the same.
+    OptionalConfigMap(Cow<'static, str>),
     /// Another source, of this kind and with this content in JSON.
     Other {
         kind: String,
@@ -51,6 +53,10 @@ impl Own {
             From::ConfigMap(map) => {
                 [r#"{"name":"#, &name, r#","configMap":{"name":"#, &string(map), "}}"].concat()
             }
+            From::OptionalConfigMap(map) => {
+                [r#"{"name":"#, &name, r#","configMap":{"name":"#, &string(map), r#","optional":true}}"#]
+                    .concat()
+            }
             From::Other { kind, json } => [r#"{"name":"#, &name, ",", &string(kind), ":", json, "}"].concat(),
         }
     }
@@ -78,7 +84,7 @@ pub(super) fn add_one(own: &Own, spec: &Spec<'_>, plan: &mut Plan<'_>) -> Result
     };
     let equal = match (&own.from, &there.source) {
         (From::EmptyDir, Source::EmptyDir { plain }) => *plain,
-        (From::ConfigMap(map), Source::ConfigMap(name)) => **name == **map,
+        (From::ConfigMap(map) | From::OptionalConfigMap(map), Source::ConfigMap(name)) => **name == **map,
         // What such a volume holds is not read, so it may differ.
         (From::Other { kind, .. }, there) if there.kind() == kind => false,
         _ => return Err(Obstacle::Conflict(format!("the pod has a volume {} of another kind", own.name))),

@@ -2,7 +2,7 @@
 
 use datadog_sidecar_injector::{
     admission,
-    config::{Check, CheckSource, Config, Cws, EnvVar, Image, Logs, Mode, Ports, Profile, Provider},
+    config::{Check, CheckSource, Config, Cws, EnvVar, Image, Logs, Mode, Otlp, Ports, Profile, Provider},
     decide::{Unreadable, decide},
     rules::{Labels, Namespaces, Rules, Setting},
     seen::Seen,
@@ -70,7 +70,7 @@ fn every_feature(config: &mut Config) {
         entrypoints: vec![("app".into(), vec!["/app".into(), "serve".into()])],
     });
     profile.image = image("agent-with-checks");
-    profile.ports = Ports { dogstatsd: true, apm: true, otlp: true };
+    profile.ports = Ports { dogstatsd: true, apm: true, otlp: Otlp { grpc: true, http: true } };
     let receiver = "DD_OTLP_CONFIG_RECEIVER_PROTOCOLS_GRPC_ENDPOINT";
     profile.env =
         vec![EnvVar { name: receiver.into(), value: Some("0.0.0.0:4317".into()), value_from: None }];

@@ -14,8 +14,8 @@ pub(in crate::config) struct Datadog {
     pub(in crate::config) api_key_existing_secret: Scalar,
     /// The Secret of the release namespace that holds the application key. Sidecars need none.
     pub(in crate::config) app_key_existing_secret: Scalar,
-    /// The API key itself. The chart makes Secret `datadog-secret` of the release namespace from it, where `apiKeyExistingSecret`
-    /// names no other; in a file for the injector it is refused.
+    /// The API key itself. It is accepted, since Datadog's chart has it, and not used: sidecars read the key from the Secret of
+    /// `clusterAgent.admissionController.agentSidecarInjection.apiKeySecret`.
     pub(in crate::config) api_key: Scalar,
     /// The site of your Datadog organisation, such as `datadoghq.eu`: the agent's `DD_SITE`.
     pub(in crate::config) site: String,
@@ -24,7 +24,8 @@ pub(in crate::config) struct Datadog {
     pub(in crate::config) dd_url: Option<String>,
     /// The name of the cluster: the agent's `DD_CLUSTER_NAME`. Where empty, the variable is left out.
     pub(in crate::config) cluster_name: Scalar,
-    /// Tags of everything the sidecars send, each `key:value`: the agent's `DD_TAGS`. A text is a list divided by spaces.
+    /// Tags of everything the sidecars send, each `key:value`: the agent's `DD_TAGS`. A text is a list divided by spaces; a
+    /// list of which one contains a space is written as JSON, as Datadog's chart does.
     pub(in crate::config) tags: Tags,
     /// Variables of every sidecar, over those that other keys here stand for and under those of its profile.
     pub(in crate::config) env: Vec<EnvVar>,
@@ -49,6 +50,24 @@ pub(in crate::config) struct Datadog {
     /// How many tags checks add, such as `low` or `orchestrator`: the agent's `DD_CHECKS_TAG_CARDINALITY`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) checks_cardinality: Option<String>,
+    /// Containers that the agent looks at all the same, such as `name:api`: its `DD_CONTAINER_INCLUDE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_include: Option<String>,
+    /// Containers that the agent leaves out, such as `image:postgres`: its `DD_CONTAINER_EXCLUDE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_exclude: Option<String>,
+    /// The same for metrics alone: its `DD_CONTAINER_INCLUDE_METRICS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_include_metrics: Option<String>,
+    /// The same for metrics alone: its `DD_CONTAINER_EXCLUDE_METRICS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_exclude_metrics: Option<String>,
+    /// The same for logs alone: its `DD_CONTAINER_INCLUDE_LOGS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_include_logs: Option<String>,
+    /// The same for logs alone: its `DD_CONTAINER_EXCLUDE_LOGS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) container_exclude_logs: Option<String>,
     /// Metrics from applications.
     pub(in crate::config) dogstatsd: Dogstatsd,
     /// Traces from applications.
@@ -116,7 +135,8 @@ pub(in crate::config) struct OtlpProtocols {
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub(in crate::config) struct OtlpProtocol {
-    /// Whether sidecars receive it. Either switches `ports.otlp` on, where their profile does not say.
+    /// Whether sidecars receive it, where their profile does not say. Where one is on, `ports.otlp: true` of a profile means that
+    /// one alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) enabled: Option<bool>,
 }
@@ -143,16 +163,19 @@ pub(in crate::config) struct Dogstatsd {
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub(in crate::config) struct Apm {
-    /// The old word for `portEnabled`. `false`, with none of the three `true`: the agent's `DD_APM_ENABLED=false`.
+    /// The old word for `portEnabled`. `false` switches nothing off: it is what Datadog's chart has beside its sockets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) enabled: Option<bool>,
     /// Whether sidecars take traces on port 8126, where their profile does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) port_enabled: Option<bool>,
-    /// Whether agents take traces through a socket. `false`, with none of the three `true`: the agent's
+    /// Whether agents take traces through a socket. `false`, and neither a port nor `useSocketVolume`: the agent's
     /// `DD_APM_ENABLED=false`. For sidecars alone there is `sockets.enabled` of a profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) socket_enabled: Option<bool>,
+    /// The old word for `socketEnabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) use_socket_volume: Option<bool>,
 }
 
 impl Tags {
@@ -190,6 +213,12 @@ impl Default for Datadog {
             pod_annotations_as_tags: BTreeMap::new(),
             namespace_labels_as_tags: BTreeMap::new(),
             checks_cardinality: None,
+            container_include: None,
+            container_exclude: None,
+            container_include_metrics: None,
+            container_exclude_metrics: None,
+            container_include_logs: None,
+            container_exclude_logs: None,
             dogstatsd: Dogstatsd::default(),
             apm: Apm::default(),
         }

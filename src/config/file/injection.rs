@@ -22,15 +22,18 @@ pub(in crate::config) struct Injection {
     pub(in crate::config) kubelet_api_logging: KubeletApiLogging,
     /// The registry of the agent's image. Where empty: `clusterAgent.admissionController.containerRegistry`.
     pub(in crate::config) container_registry: String,
-    /// The name of the agent's image in its registry.
+    /// The name of the agent's image in its registry. Where empty: that of `agents.image`, else `agent`.
     pub(in crate::config) image_name: String,
-    /// The tag of the agent's image.
+    /// The tag of the agent's image. Where empty: that of `agents.image`, else the release this injector is made for.
     pub(in crate::config) image_tag: Scalar,
-    /// The digest of the agent's image, such as `sha256:…`. It wins over the tag.
+    /// The digest of the agent's image, such as `sha256:…`. It wins over the tag. Where empty: that of `agents.image`, unless
+    /// name or tag are stated here.
     pub(in crate::config) image_digest: String,
-    /// When the kubelet pulls the agent's image.
-    pub(in crate::config) image_pull_policy: PullPolicy,
-    /// Secrets for pulling the agent's image, in the pod's namespace: added to those of the pod.
+    /// When the kubelet pulls the agent's image. Where left out: as `agents.image.pullPolicy` says, else `IfNotPresent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) image_pull_policy: Option<PullPolicy>,
+    /// Secrets for pulling the agent's image, in the pod's namespace: added to those of the pod. Where there are none: those of
+    /// `agents.image.pullSecrets`.
     pub(in crate::config) image_pull_secrets: Vec<PullSecret>,
     /// The Secret of the API key, in the pod's namespace.
     pub(in crate::config) api_key_secret: SecretRef,
@@ -145,10 +148,10 @@ impl Default for Injection {
             cluster_agent_tls_verification: TlsVerification::default(),
             kubelet_api_logging: KubeletApiLogging::default(),
             container_registry: String::new(),
-            image_name: "agent".into(),
-            image_tag: env!("PINNED_AGENT_VERSION").into(),
+            image_name: String::new(),
+            image_tag: Scalar::default(),
             image_digest: String::new(),
-            image_pull_policy: PullPolicy::IfNotPresent,
+            image_pull_policy: None,
             image_pull_secrets: Vec::new(),
             api_key_secret: SecretRef::new("datadog-secret", "api-key"),
             cluster_agent_token_secret: SecretRef::new("datadog-secret", "token"),

@@ -110,7 +110,8 @@ pub(in crate::config) struct Ports {
     /// Traces on 8126/TCP. Built in: that of `datadog.apm`, or `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) apm: Option<bool>,
-    /// OpenTelemetry on 4317 and 4318/TCP. Built in: that of `datadog.otlp`, or `false`.
+    /// OpenTelemetry on 4317/TCP (gRPC) and 4318/TCP (HTTP), or on that one of them which `datadog.otlp` is for. Built in: what
+    /// `datadog.otlp` says, or `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) otlp: Option<bool>,
 }

@@ -2,7 +2,7 @@
 
 use super::{bad::refused_in_injection, good::example, injection};
 use datadog_sidecar_injector::config::{
-    Check, CheckSource, Config, Cws, Image, Logs, OnMissingSecret, Ports, Profile,
+    Check, CheckSource, Config, Cws, Image, Logs, OnMissingSecret, Otlp, Ports, Profile,
 };
 use serde_json::json;
 
@@ -58,7 +58,7 @@ profiles:
     assert_eq!(profile.image_pull_secrets, ["a", "b"]);
     assert!(profile.wait_for_agent && profile.process_collection && profile.service_account_token);
     assert!(!profile.share_process_namespace && !profile.sockets);
-    assert_eq!(profile.ports, Ports { dogstatsd: true, apm: true, otlp: true });
+    assert_eq!(profile.ports, Ports { dogstatsd: true, apm: true, otlp: Otlp { grpc: true, http: true } });
     assert_eq!(profile.logs, Logs { enabled: true, collect_all: true });
     let tracer = Image {
         registry: "public.ecr.aws/datadog".into(),
@@ -99,7 +99,7 @@ fn the_example_of_profiles() {
     let [default, shop, legacy] = &config.profiles[..] else { panic!("{:?}", config.profiles) };
     assert_eq!(config.env.len(), 2);
     assert!(default.logs.enabled && shop.logs.enabled && !legacy.logs.enabled);
-    assert!(shop.process_collection && shop.wait_for_agent && shop.ports.otlp && shop.sockets);
+    assert!(shop.process_collection && shop.wait_for_agent && shop.ports.otlp.any() && shop.sockets);
     assert_eq!((shop.checks.len(), shop.tags.as_slice()), (2, &texts(&["team:platform"])[..]));
     let tracer = shop.cws.as_ref().map(|cws| cws.image.reference());
     assert_eq!(tracer, Some(format!("public.ecr.aws/datadog/cws-instrumentation:{}", config.image.tag)));
@@ -151,7 +151,7 @@ fn each_key_lies_over_that_of_the_default_profile() {
     let [default, p] = two(&format!(
         "profiles: [{base}, {{name: p, ports: {{otlp: true}}, imagePullSecrets: [b, a], tags: [z:3, x:1]}}]"
     ));
-    assert_eq!(p.ports, Ports { dogstatsd: false, apm: true, otlp: true });
+    assert_eq!(p.ports, Ports { dogstatsd: false, apm: true, otlp: Otlp { grpc: true, http: true } });
     assert_eq!(
         (p.image_pull_secrets.as_slice(), p.tags.as_slice()),
         (&texts(&["a", "b"])[..], &texts(&["x:1", "y:2", "z:3"])[..])

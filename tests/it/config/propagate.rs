@@ -1,7 +1,7 @@
 //! What is set once for all of Datadog's agents, and what sidecars make of it.
 
 use super::{bad::refused, good::literal, under_injection, values};
-use datadog_sidecar_injector::config::{Config, Logs, Ports};
+use datadog_sidecar_injector::config::{Config, Logs, Otlp, Ports};
 
 #[test]
 fn what_is_set_for_all_agents_reaches_sidecars() {
@@ -57,7 +57,10 @@ fn what_is_set_for_all_agents_is_the_default_of_profiles() {
         let profile = of(all, &format!("{{name: {name}}}"));
         assert_eq!(profile.logs, Logs { enabled: true, collect_all: true });
         assert!(profile.process_collection);
-        assert_eq!(profile.ports, Ports { dogstatsd: false, apm: true, otlp: true });
+        assert_eq!(
+            profile.ports,
+            Ports { dogstatsd: false, apm: true, otlp: Otlp { grpc: false, http: true } }
+        );
     }
     let profile = of(
         all,
