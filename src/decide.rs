@@ -176,7 +176,8 @@ mod tests {
             )
         };
         let marked = format!(r#""{PROBE_LABEL}":"true","#);
-        let setting = |offline| Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline };
+        let setting =
+            |offline| Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline };
         let patch = |pod: &str, namespace: &str, offline: bool| {
             let rules = Rules::compile(Config::default(), setting(offline));
             let decision =
@@ -185,12 +186,12 @@ mod tests {
             (decision.outcome, String::from_utf8(decision.patch).unwrap())
         };
         let excluded = Outcome::Skipped(SkipReason::NamespaceExcluded);
-        let (outcome, answer) = patch(&pod(&marked), "datadog", false);
+        let (outcome, answer) = patch(&pod(&marked), "datadog-agent", false);
         assert_eq!(outcome, excluded);
         assert!(answer.contains("sidecar.status") && answer.contains("probe"), "{answer}");
         assert!(!answer.contains("/spec"), "{answer}");
-        assert_eq!(patch(&pod(&marked), "datadog", true), (excluded, String::new()));
-        assert_eq!(patch(&pod(""), "datadog", false), (excluded, String::new()));
+        assert_eq!(patch(&pod(&marked), "datadog-agent", true), (excluded, String::new()));
+        assert_eq!(patch(&pod(""), "datadog-agent", false), (excluded, String::new()));
         assert_eq!(patch(&pod(&marked), "shop", false).0, Outcome::Injected);
     }
 }

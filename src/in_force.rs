@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_new_version_keeps_the_configuration_and_the_other_way_round() {
-        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let setting = Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline: false };
         let store = Store::new(Config::default(), setting, Arc::new(Metrics::new()));
         store.set_config(Config { site: "datadoghq.eu".into(), ..Config::default() });
         store.set_kubernetes_minor(28);

@@ -12,5 +12,5 @@ quietly() { "$@" >"$log" 2>&1 || { echo "failed: $*"; cat "$log"; exit 1; }; }
 quietly "$helm" lint --strict "$chart"
 for values in deploy/values/*.yaml examples/*values.yaml; do
     quietly "$helm" lint --strict "$chart" --values "$values"
-    quietly "$helm" template datadog-sidecar-injector "$chart" --namespace datadog --values "$values"
+    quietly "$helm" template datadog-sidecar-injector "$chart" --namespace datadog-agent --values "$values"
 done

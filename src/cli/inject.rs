@@ -37,7 +37,7 @@ pub(super) struct Inject {
     #[arg(long = "namespace-label", value_name = "NAMESPACE:KEY=VALUE")]
     namespace_labels: Vec<NamespaceLabel>,
     /// The injector's own namespace: never injected, and where the Cluster Agent is.
-    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog", value_parser = namespace)]
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
     own_namespace: String,
     /// The version of the cluster the manifests are for.
     #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct Probe {
     /// The injector's own namespace.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog", value_parser = namespace)]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
     own_namespace: String,
 
     /// The ServiceAccount of the pod, which must exist.

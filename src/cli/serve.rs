@@ -48,7 +48,7 @@ pub(super) struct Serve {
     watch_secrets: bool,
 
     /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog", value_parser = namespace)]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
     own_namespace: String,
 
     /// How long to go on answering after SIGTERM, so that endpoints can be updated [default: 10s; 0 with --self-signed].

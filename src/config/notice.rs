@@ -63,7 +63,7 @@ pub(super) fn notices(root: &Node, file: &File) -> Vec<String> {
             "datadog.apiKey is not used: sidecars read the key from the Secret of apiKeySecret, in the namespace of each pod".into(),
         );
     }
-    if cluster_agent.get("token").is_some() {
+    if cluster_agent.get("token").is_some_and(|token| !unread::is_empty(token)) {
         notices.push("clusterAgent.token is not read: sidecars take the token from the Secret of clusterAgentTokenSecret".into());
     }
     for key in ["env", "envDict"] {

@@ -141,8 +141,11 @@ mod tests {
 
     #[test]
     fn an_agent_is_known_by_its_image() {
-        let setting =
-            crate::rules::Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let setting = crate::rules::Setting {
+            own_namespace: "datadog-agent".into(),
+            kubernetes_minor: 35,
+            offline: false,
+        };
         let rules = Rules::compile(crate::config::Config::default(), setting);
         let agent = |image: &str| {
             let json = format!(r#"{{"image":"{image}"}}"#);

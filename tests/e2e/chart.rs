@@ -195,7 +195,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         let found = may.iter().find_map(|right| right.strip_prefix("secrets/")?.strip_suffix(": list watch"));
         assert_eq!(found, secrets, "{values}");
         // The program watches no other: what it may not read it could not know.
-        let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+        let setting = Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline: false };
         let rules = Rules::compile(config::load(&values, "values.yaml").unwrap(), setting);
         if let Some(secrets) = secrets {
             let may: Vec<&str> = secrets.split(',').collect();

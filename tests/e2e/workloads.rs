@@ -44,7 +44,7 @@ async fn the_documented_redis_deployment_gets_the_sidecar() {
     assert_eq!(pods::env(sidecar, "DD_EKS_FARGATE"), Some("true"));
     assert_eq!(
         pods::env(sidecar, "DD_CLUSTER_AGENT_URL"),
-        Some("https://datadog-cluster-agent.datadog.svc.cluster.local:5005")
+        Some("https://datadog-cluster-agent.datadog-agent.svc.cluster.local:5005")
     );
     assert_eq!(pods::mount(sidecar, "ddsockets"), Some("/var/run/datadog"));
     let redis = pods::container(&pod, "redis");

@@ -88,7 +88,7 @@ fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
         None => Config::default(),
     };
     let setting = Setting {
-        own_namespace: "datadog".into(),
+        own_namespace: "datadog-agent".into(),
         kubernetes_minor: around.kubernetes_minor,
         offline: around.offline,
     };

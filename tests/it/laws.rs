@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A setting as in a cluster.
 pub fn setting() -> Setting {
-    Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false }
+    Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline: false }
 }
 
 /// Configurations in which every row of the table is on and off, each selecting every pod.

@@ -124,7 +124,7 @@ impl Case {
         };
         let rules = |yaml: String| -> Result<Rules> {
             let config = config::load(&yaml, "values.yaml")?;
-            let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+            let setting = Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline: false };
             Ok(Rules::compile(config, setting))
         };
         let rules = yaml.map(rules).transpose()?;

@@ -1,6 +1,10 @@
 {{- /* Made from the types in src/config/file.rs: UPDATE_DOCS=1 cargo test --test it chart */ -}}
 {{- define "datadog-sidecar-injector.defaults" -}}
 {
+  "registry": "",
+  "fullnameOverride": "",
+  "nameOverride": "",
+  "useFIPSAgent": false,
   "datadog": {
     "apiKeyExistingSecret": "datadog-secret",
     "appKeyExistingSecret": "",
@@ -24,17 +28,27 @@
     },
     "apm": {}
   },
+  "agents": {
+    "image": {
+      "repository": "",
+      "name": "",
+      "tag": "",
+      "tagSuffix": "",
+      "digest": "",
+      "pullSecrets": []
+    }
+  },
   "clusterAgent": {
     "enabled": true,
     "tokenExistingSecret": "datadog-secret",
-    "serviceName": "datadog-cluster-agent",
+    "serviceName": "",
     "serviceNamespace": "",
     "servicePort": 5005,
     "admissionController": {
       "failurePolicy": "Ignore",
       "timeoutSeconds": 3,
       "port": 8443,
-      "containerRegistry": "public.ecr.aws/datadog",
+      "containerRegistry": "",
       "agentSidecarInjection": {
         "enabled": true,
         "provider": "fargate",
@@ -48,10 +62,9 @@
           "containerCollectAll": false
         },
         "containerRegistry": "",
-        "imageName": "agent",
-        "imageTag": "7.81.1",
+        "imageName": "",
+        "imageTag": "",
         "imageDigest": "",
-        "imagePullPolicy": "IfNotPresent",
         "imagePullSecrets": [],
         "apiKeySecret": {
           "name": "datadog-secret",
@@ -85,6 +98,11 @@
         ]
       }
     }
+  },
+  "existingClusterAgent": {
+    "join": false,
+    "serviceName": "",
+    "tokenSecretName": ""
   },
   "injector": {
     "replicas": 2,

@@ -33,12 +33,42 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
-{{- /* The configuration that the program reads: what it knows of the values, and no secret. */ -}}
+{{- /* The configuration that the program reads: what it knows of the values, and no secret. Of other keys it gets the names alone, so
+that it can tell which have no effect. */ -}}
 {{- define "datadog-sidecar-injector.config" -}}
-{{- $datadog := pick (.Values.datadog | default dict) "apiKeyExistingSecret" "appKeyExistingSecret" "site" "dd_url" "clusterName" "tags" "env" "logLevel" "logs" "processAgent" "otlp" "podLabelsAsTags" "podAnnotationsAsTags" "namespaceLabelsAsTags" "checksCardinality" "dogstatsd" "apm" -}}
-{{- $agent := pick (.Values.clusterAgent | default dict) "enabled" "tokenExistingSecret" "serviceName" "serviceNamespace" "servicePort" -}}
-{{- $controller := pick ((.Values.clusterAgent | default dict).admissionController | default dict) "failurePolicy" "timeoutSeconds" "port" "containerRegistry" "agentSidecarInjection" -}}
-{{- toYaml (dict "datadog" $datadog "clusterAgent" (set $agent "admissionController" $controller)) -}}
+{{- $datadog := pick (.Values.datadog | default dict) "apiKeyExistingSecret" "appKeyExistingSecret" "site" "dd_url" "clusterName" "tags" "env" "logLevel" "logs" "processAgent" "otlp" "podLabelsAsTags" "podAnnotationsAsTags" "namespaceLabelsAsTags" "checksCardinality" "containerInclude" "containerExclude" "containerIncludeMetrics" "containerExcludeMetrics" "containerIncludeLogs" "containerExcludeLogs" "dogstatsd" "apm" -}}
+{{- $cluster := .Values.clusterAgent | default dict -}}
+{{- $controller := $cluster.admissionController | default dict -}}
+{{- $agents := .Values.agents | default dict -}}
+{{- $top := pick .Values "registry" "fullnameOverride" "nameOverride" "useFIPSAgent" "existingClusterAgent" -}}
+{{- $image := pick ($agents.image | default dict) "repository" "name" "tag" "tagSuffix" "digest" "pullPolicy" "pullSecrets" -}}
+{{- $knownAgent := pick $cluster "enabled" "tokenExistingSecret" "serviceName" "serviceNamespace" "servicePort" -}}
+{{- $knownController := pick $controller "enabled" "failurePolicy" "timeoutSeconds" "port" "containerRegistry" "agentSidecarInjection" -}}
+{{- range list (list $datadog (omit (.Values.datadog | default dict) "apiKey")) (list $knownAgent (omit $cluster "admissionController")) (list $knownController $controller) (list $top (omit .Values "datadog" "clusterAgent" "agents" "injector" "global" "fips")) -}}
+{{-   $known := first . -}}
+{{-   range $key, $value := last . -}}
+{{-     $empty := and (not $value) (not (kindIs "bool" $value)) -}}
+{{-     if not (or (hasKey $known $key) $empty) -}}{{- $_ := set $known $key "-" -}}{{- end -}}
+{{-   end -}}
+{{- end -}}
+{{- /* Of the Cluster Agent's variables the names of those by which people set up Datadog's own controller. */ -}}
+{{- $variables := list -}}
+{{- range $cluster.env -}}
+{{-   if hasPrefix "DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_" (toString .name) -}}{{- $variables = append $variables (dict "name" .name) -}}{{- end -}}
+{{- end -}}
+{{- if $cluster.env -}}{{- $_ := set $knownAgent "env" $variables -}}{{- end -}}
+{{- $named := dict -}}
+{{- range $name, $_ := $cluster.envDict -}}
+{{-   if hasPrefix "DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_" $name -}}{{- $_ := set $named $name "" -}}{{- end -}}
+{{- end -}}
+{{- if $cluster.envDict -}}{{- $_ := set $knownAgent "envDict" $named -}}{{- end -}}
+{{- /* Of Datadog's own agents the image, and the names of what is said of them besides. */ -}}
+{{- $ofAgents := dict "image" $image -}}
+{{- range $key, $value := omit $agents "image" -}}
+{{-   if and $value (or (kindIs "map" $value) (kindIs "slice" $value)) -}}{{- $_ := set $ofAgents $key (list "") -}}{{- end -}}
+{{- end -}}
+{{- if (.Values.fips | default dict).enabled -}}{{- $_ := set $top "fips" (dict "enabled" true) -}}{{- end -}}
+{{- toYaml (merge (dict "datadog" $datadog "agents" $ofAgents "clusterAgent" (set $knownAgent "admissionController" $knownController)) $top) -}}
 {{- end -}}
 
 {{- /* Of the filled-in values: the names of the Secrets that sidecars refer to, as JSON; those of variables are perhaps not all in use. */ -}}

@@ -51,9 +51,21 @@ fn collect(node: &Node, schema: Option<&Value>, path: &str, unread: &mut Vec<Str
         let path = format!("{path}.{key}");
         match (known.get(key), node.get(key)) {
             (Some(inner), Some(node)) => collect(node, Some(inner), &path, unread),
+            (None, Some(node)) if is_empty(node) => {}
             _ if OF_ANOTHER.contains(&path.as_str()) => {}
             _ => unread.push(path),
         }
+    }
+}
+
+/// Whether a value says nothing, as most of the chart's own do.
+pub(super) fn is_empty(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Text(text) => text.is_empty(),
+        Kind::List(items) => items.is_empty(),
+        Kind::Map(entries) => entries.is_empty(),
+        Kind::Null => true,
+        Kind::Bool(_) | Kind::Number(_) => false,
     }
 }
 

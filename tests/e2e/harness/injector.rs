@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// The injector's own namespace.
-pub const OWN_NAMESPACE: &str = "datadog";
+pub const OWN_NAMESPACE: &str = "datadog-agent";
 
 /// How the API server comes to the webhook.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -422,10 +422,6 @@ fn a_secret_is_named_and_never_printed() {
             format!("datadog:\n  env:\n    - name: DD_API_KEY\n      value: {{x: {key:?}}}"),
             "4:14: datadog.env[0].value: must be text, not a mapping",
         ),
-        (
-            format!("datadog:\n  apiKey: {key}"),
-            "2:11: datadog.apiKey: must not be in this file: name a Secret with apiKeyExistingSecret",
-        ),
         (format!("datadog:\n  env: [{key}]"), "2:9: datadog.env[0]: must be a mapping, not text"),
         (format!("datadog:\n  env: {key}: x"), "2:40: mapping values are not allowed in this context"),
     ] {

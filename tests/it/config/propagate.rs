@@ -15,7 +15,13 @@ datadog:
   namespaceLabelsAsTags: {team: team}
   checksCardinality: orchestrator
   dogstatsd: {nonLocalTraffic: true, originDetection: false, tagCardinality: low, tags: [a:b, c:d]}
-  apm: {enabled: false}
+  containerInclude: name:api
+  containerExclude: image:postgres
+  containerIncludeMetrics: a
+  containerExcludeMetrics: b
+  containerIncludeLogs: c
+  containerExcludeLogs: name:payment-db
+  apm: {enabled: false, socketEnabled: false}
   env: [{name: MINE, value: x}, {name: DD_LOG_LEVEL, value: warn}]
 "#,
     );
@@ -28,6 +34,12 @@ datadog:
             literal("DD_KUBERNETES_POD_ANNOTATIONS_AS_TAGS", r#"{"a":"b"}"#),
             literal("DD_KUBERNETES_NAMESPACE_LABELS_AS_TAGS", r#"{"team":"team"}"#),
             literal("DD_CHECKS_TAG_CARDINALITY", "orchestrator"),
+            literal("DD_CONTAINER_INCLUDE", "name:api"),
+            literal("DD_CONTAINER_EXCLUDE", "image:postgres"),
+            literal("DD_CONTAINER_INCLUDE_METRICS", "a"),
+            literal("DD_CONTAINER_EXCLUDE_METRICS", "b"),
+            literal("DD_CONTAINER_INCLUDE_LOGS", "c"),
+            literal("DD_CONTAINER_EXCLUDE_LOGS", "name:payment-db"),
             literal("DD_DOGSTATSD_NON_LOCAL_TRAFFIC", "true"),
             literal("DD_DOGSTATSD_ORIGIN_DETECTION", "false"),
             literal("DD_DOGSTATSD_ORIGIN_DETECTION_CLIENT", "false"),
@@ -74,9 +86,13 @@ fn what_is_set_for_all_agents_is_the_default_of_profiles() {
 }
 
 #[test]
-fn traces_are_off_where_somebody_says_so_and_nobody_else() {
+fn traces_are_off_where_the_socket_is_off_and_no_port_is_on() {
     for (apm, off) in [
-        ("{enabled: false}", true),
+        ("{enabled: false}", false),
+        ("{enabled: false, portEnabled: false}", false),
+        ("{socketEnabled: false, enabled: false}", true),
+        ("{socketEnabled: false, useSocketVolume: true}", false),
+        ("{socketEnabled: false, enabled: true}", false),
         ("{socketEnabled: false}", true),
         ("{socketEnabled: false, portEnabled: false}", true),
         ("{portEnabled: false}", false),
@@ -87,6 +103,29 @@ fn traces_are_off_where_somebody_says_so_and_nobody_else() {
     ] {
         let env = values(&format!("datadog: {{apm: {apm}}}")).env;
         assert_eq!(env, if off { vec![literal("DD_APM_ENABLED", "false")] } else { Vec::new() }, "{apm}");
+    }
+}
+
+#[test]
+fn each_protocol_of_opentelemetry_has_its_own_switch() {
+    for (protocols, stated, switched_on) in [
+        ("{}", (false, false), (true, true)),
+        ("{grpc: {enabled: false}, http: {enabled: true}}", (false, true), (false, true)),
+        ("{http: {enabled: true}}", (false, true), (false, true)),
+        ("{grpc: {enabled: true}}", (true, false), (true, false)),
+        ("{grpc: {enabled: false}}", (false, false), (false, true)),
+        ("{grpc: {enabled: false}, http: {enabled: false}}", (false, false), (true, true)),
+        ("{grpc: {enabled: true}, http: {enabled: true}}", (true, true), (true, true)),
+    ] {
+        let of = |profile: &str| {
+            let datadog = format!("datadog: {{otlp: {{receiver: {{protocols: {protocols}}}}}}}\n");
+            let config = values(&(datadog + &under_injection(&format!("profiles: [{profile}]"))));
+            let otlp = config.profiles[0].ports.otlp;
+            (otlp.grpc, otlp.http)
+        };
+        assert_eq!(of("{}"), stated, "{protocols}");
+        assert_eq!(of("{ports: {otlp: true}}"), switched_on, "{protocols}");
+        assert_eq!(of("{ports: {otlp: false}}"), (false, false), "{protocols}");
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{
     net::TcpListener,
 };
 
-const SECRET: &str = "/api/v1/namespaces/datadog/secrets/datadog-sidecar-injector-ca";
+const SECRET: &str = "/api/v1/namespaces/datadog-agent/secrets/datadog-sidecar-injector-ca";
 
 /// The address of an API server that gives this answer about the Secret, and 404 about everything else.
 async fn api_server(code: u16, answer: Value) -> String {
@@ -47,7 +47,7 @@ async fn store(code: u16, answer: Value) -> Store {
     let url = api_server(code, answer).await;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-    Store::new(client, "datadog", "datadog-sidecar-injector-ca")
+    Store::new(client, "datadog-agent", "datadog-sidecar-injector-ca")
 }
 
 fn secret(version: &Value, key: &Value) -> Value {

@@ -101,7 +101,7 @@ impl<R: Reviewer> Setup<R> {
 }
 
 pub(super) fn setting() -> Setting {
-    Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false }
+    Setting { own_namespace: "datadog-agent".into(), kubernetes_minor: 35, offline: false }
 }
 
 impl Server {

@@ -9,7 +9,7 @@ const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/datadog-sidecar
 pub const NAME: &str = "datadog-sidecar-injector";
 
 /// The namespace of the release.
-pub const NAMESPACE: &str = "datadog";
+pub const NAMESPACE: &str = "datadog-agent";
 
 /// Where the images of the tests are said to come from: they are loaded, and nothing is asked for them.
 pub const REGISTRY: &str = "images.test";
