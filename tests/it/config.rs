@@ -3,8 +3,10 @@
 mod bad;
 mod checks;
 mod command;
+mod fallbacks;
 mod good;
 mod laws;
+mod notices;
 mod profiles;
 mod propagate;
 mod volumes;

@@ -20,6 +20,7 @@ mod golden;
 mod inject;
 mod laws;
 mod manifest;
+mod ports;
 mod properties;
 mod purity;
 mod server;
