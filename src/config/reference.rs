@@ -5,8 +5,9 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The parts of the page: a title, and the key path whose keys are listed there and nowhere else.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("Agents", "datadog"),
+    ("What sidecars fall back to", ""),
     ("Cluster Agent and webhook", "clusterAgent"),
     ("Sidecars", "clusterAgent.admissionController.agentSidecarInjection"),
     ("A selector", "clusterAgent.admissionController.agentSidecarInjection.selectors[]"),
@@ -24,6 +25,7 @@ configuration that `serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
 * A key that is not listed here is ignored, except inside `agentSidecarInjection` and `injector` and in variables, where it is an error.
+  Where that may surprise, `config check`, the injector's log and the chart's notes say so.
 * What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.
 * Everything that is wrong is told at once, each with file, line, column and key path; `config check FILE` does nothing else.
 * `config schema` prints the JSON Schema, for editors.
@@ -39,12 +41,12 @@ allow, is ignored with a warning, and the pod is injected without it.
 | label | meaning |
 | --- | --- |
 | `agent.datadoghq.com/sidecar` | `fargate`: what the selector of a configuration without selectors asks for. |
-| `admission.datadoghq.com/enabled` | `"false"`: no sidecar. The API server does not even ask about such a pod. |
+| `admission.datadoghq.com/enabled` | `"false"`: no sidecar. The API server does not even ask about such a pod. Any value but this and `"true"` is a warning. |
 | `tags.datadoghq.com/env`, `tags.datadoghq.com/service`, `tags.datadoghq.com/version` | Become `DD_ENV`, `DD_SERVICE` and `DD_VERSION` of the applications that do not state them; the first also the agent's `DD_ENV`. |
 
 | annotation | `podOverrides` | meaning |
 | --- | --- | --- |
-| `agent.datadoghq.com/sidecar.inject` | | `"false"`: no sidecar. |
+| `agent.datadoghq.com/sidecar.inject` | | `"false"`: no sidecar. Any value but this and `"true"` is a warning. |
 | `agent.datadoghq.com/sidecar.profile` | `profile` | The name of a profile that is `selectable`. |
 | `agent.datadoghq.com/sidecar.mode` | `mode` | `auto`, `container` or `native`. |
 | `agent.datadoghq.com/sidecar.cpu.request`, `agent.datadoghq.com/sidecar.cpu.limit` | `resources` | A quantity such as `500m`. Of the two the one not given is as the other. |
@@ -58,10 +60,9 @@ The injector writes annotation `agent.datadoghq.com/sidecar.status`: profile, ve
 pub fn reference() -> String {
     let mut page = String::from(OPENING);
     for (title, path) in SECTIONS {
-        let _ = write!(
-            page,
-            "\n## {title}\n\nUnder `{path}`:\n\n| key | default | meaning |\n| --- | --- | --- |\n"
-        );
+        let place = if path.is_empty() { "At the top".to_owned() } else { format!("Under `{path}`") };
+        let _ =
+            write!(page, "\n## {title}\n\n{place}:\n\n| key | default | meaning |\n| --- | --- | --- |\n");
         if let Some(schema) = find(path) {
             rows(schema, path, "", &mut page);
         }
@@ -76,7 +77,7 @@ fn rows(schema: &Value, path: &str, prefix: &str, page: &mut String) {
     let mut properties = known(schema);
     properties.extend(shape::alternatives(schema).flat_map(known));
     for (key, inner) in &properties {
-        let path = format!("{path}.{key}");
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         if elsewhere(&path) {
             continue;
         }
@@ -94,7 +95,7 @@ fn elsewhere(path: &str) -> bool {
 }
 
 fn find(path: &str) -> Option<&'static Value> {
-    path.split('.').try_fold(schema::derived(), |schema, key| {
+    path.split('.').filter(|key| !key.is_empty()).try_fold(schema::derived(), |schema, key| {
         let property = schema.get("properties")?.get(key.trim_end_matches("[]"))?;
         if key.ends_with("[]") { property.get("items") } else { Some(property) }
     })

@@ -75,7 +75,7 @@ that it can tell which have no effect. */ -}}
 {{- define "datadog-sidecar-injector.secrets" -}}
 {{- $injection := .clusterAgent.admissionController.agentSidecarInjection -}}
 {{- $keys := dict "DD_API_KEY" "apiKeySecret" -}}
-{{- if and .clusterAgent.enabled $injection.clusterAgentCommunicationEnabled -}}
+{{- if include "datadog-sidecar-injector.clusterAgentService" . -}}
 {{-   $_ := set $keys "DD_CLUSTER_AGENT_AUTH_TOKEN" "clusterAgentTokenSecret" -}}
 {{- end -}}
 {{- $names := list -}}
@@ -100,6 +100,16 @@ that it can tell which have no effect. */ -}}
 {{-   end -}}
 {{- end -}}
 {{- $names | uniq | sortAlpha | toRawJson -}}
+{{- end -}}
+
+{{- /* Of the filled-in values: the name of the Cluster Agent's Service; empty where sidecars are not to talk to it. */ -}}
+{{- define "datadog-sidecar-injector.clusterAgentService" -}}
+{{- $joins := and .existingClusterAgent.join .existingClusterAgent.serviceName -}}
+{{- if and (or .clusterAgent.enabled $joins) .clusterAgent.admissionController.agentSidecarInjection.clusterAgentCommunicationEnabled -}}
+{{-   $release := ternary "datadog" (printf "datadog-%s" .nameOverride) (contains .nameOverride "datadog") -}}
+{{-   $fullname := .fullnameOverride | default $release | trunc 63 | trimSuffix "-" -}}
+{{-   .clusterAgent.serviceName | default (ternary .existingClusterAgent.serviceName "" .existingClusterAgent.join) | default (printf "%s-cluster-agent" $fullname) -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The injector's image, of the filled-in values under `values`. */ -}}
