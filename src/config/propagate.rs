@@ -49,6 +49,7 @@ pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
         ("dogstatsd", "DD_DOGSTATSD_ORIGIN_DETECTION_CLIENT", origin),
         ("dogstatsd", "DD_DOGSTATSD_TAG_CARDINALITY", dogstatsd.tag_cardinality.clone()),
         ("dogstatsd", "DD_DOGSTATSD_TAGS", Some(tags)),
+        ("otlp", "DD_OTLP_CONFIG_LOGS_ENABLED", switch(datadog.otlp.logs.enabled)),
         ("apm", "DD_APM_ENABLED", no_traces(&datadog.apm).then(|| "false".into())),
     ];
     let mut lower = Vec::new();

@@ -2,9 +2,11 @@
 
 use crate::golden;
 use datadog_sidecar_injector::{
+    config,
     metrics::{HandshakeFailure, Metrics},
     select::{Outcome, SkipReason},
 };
+use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn document(name: &str) -> String {
@@ -43,6 +45,46 @@ fn every_warning_and_conflict_of_a_golden_case_is_explained() {
         }
     }
     assert!(unexplained.is_empty(), "{unexplained:#?}");
+}
+
+/// What a word with braces stands for: `a{b,c}` is `ab` and `ac`.
+fn expanded(word: &str) -> Vec<String> {
+    let Some((before, rest)) = word.split_once('{') else { return vec![word.to_owned()] };
+    let (choices, after) = rest.split_once('}').unwrap();
+    choices.split(',').flat_map(|choice| expanded(&format!("{before}{choice}{after}"))).collect()
+}
+
+/// The rows about values files: followed is what the program reads, told is what it does not.
+#[test]
+fn the_values_file_is_explained_key_by_key() {
+    let text = document("docs/migration.md");
+    let (_, table) = text.split_once("## Your values file, key by key").unwrap();
+    let schema = config::schema();
+    let read = |key: &str| {
+        let mut keys = key.split('.');
+        keys.try_fold(&schema, |schema, key| schema.get("properties")?.get(key)).is_some()
+    };
+    let mut explained = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (words, here) = (cells[0].split('`').skip(1).step_by(2), cells[1]);
+        for key in
+            words.filter(|word| !word.contains(['*', ' ']) && !word.starts_with("DD_")).flat_map(expanded)
+        {
+            if here.starts_with("followed") || here.starts_with("accepted") {
+                assert!(read(&key), "{key} is not followed");
+            } else if here.starts_with("told") && key != "clusterAgent.admissionController.enabled" {
+                assert!(!read(&key), "{key} is followed");
+            }
+            explained.insert(key);
+        }
+    }
+    let datadog = schema.pointer("/properties/datadog/properties").and_then(Value::as_object).unwrap();
+    for key in datadog.keys().map(|key| format!("datadog.{key}")) {
+        let told = |other: &String| *other == key || other.starts_with(&format!("{key}."));
+        let starred = table.contains(&format!("`{key}."));
+        assert!(starred || explained.iter().any(told), "{key} is not explained");
+    }
 }
 
 #[test]

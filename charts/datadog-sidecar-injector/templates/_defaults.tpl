@@ -21,7 +21,8 @@
           "grpc": {},
           "http": {}
         }
-      }
+      },
+      "logs": {}
     },
     "dogstatsd": {
       "tags": []

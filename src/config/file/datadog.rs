@@ -111,6 +111,17 @@ pub(in crate::config) struct ProcessAgent {
 pub(in crate::config) struct Otlp {
     /// The agent's receiver.
     pub(in crate::config) receiver: OtlpReceiver,
+    /// Logs that come in by it.
+    pub(in crate::config) logs: OtlpLogs,
+}
+
+/// Logs by OpenTelemetry.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+pub(in crate::config) struct OtlpLogs {
+    /// Whether the agent takes them: its `DD_OTLP_CONFIG_LOGS_ENABLED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) enabled: Option<bool>,
 }
 
 /// The agent's receiver.

@@ -50,7 +50,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
 ---
 apiVersion: v1
 kind: Namespace
-metadata: {name: datadog}
+metadata: {name: datadog-agent}
 ";
 
 /// A running control plane.

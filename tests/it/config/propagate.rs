@@ -21,6 +21,7 @@ datadog:
   containerExcludeMetrics: b
   containerIncludeLogs: c
   containerExcludeLogs: name:payment-db
+  otlp: {logs: {enabled: true}}
   apm: {enabled: false, socketEnabled: false}
   env: [{name: MINE, value: x}, {name: DD_LOG_LEVEL, value: warn}]
 "#,
@@ -45,6 +46,7 @@ datadog:
             literal("DD_DOGSTATSD_ORIGIN_DETECTION_CLIENT", "false"),
             literal("DD_DOGSTATSD_TAG_CARDINALITY", "low"),
             literal("DD_DOGSTATSD_TAGS", "a:b c:d"),
+            literal("DD_OTLP_CONFIG_LOGS_ENABLED", "true"),
             literal("DD_APM_ENABLED", "false"),
             literal("MINE", "x"),
         ]
