@@ -53,21 +53,24 @@ that it can tell which have no effect. */ -}}
 {{- end -}}
 {{- /* Of the Cluster Agent's variables the names of those by which people set up Datadog's own controller. */ -}}
 {{- $variables := list -}}
-{{- range $cluster.env -}}
+{{- $env := ternary $cluster.env list (kindIs "slice" $cluster.env) -}}
+{{- $envDict := ternary $cluster.envDict dict (kindIs "map" $cluster.envDict) -}}
+{{- range $env -}}
+{{-   if not (kindIs "map" .) -}}{{- continue -}}{{- end -}}
 {{-   if hasPrefix "DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_" (toString .name) -}}{{- $variables = append $variables (dict "name" .name) -}}{{- end -}}
 {{- end -}}
-{{- if $cluster.env -}}{{- $_ := set $knownAgent "env" $variables -}}{{- end -}}
+{{- if $env -}}{{- $_ := set $knownAgent "env" $variables -}}{{- end -}}
 {{- $named := dict -}}
-{{- range $name, $_ := $cluster.envDict -}}
+{{- range $name, $_ := $envDict -}}
 {{-   if hasPrefix "DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_" $name -}}{{- $_ := set $named $name "" -}}{{- end -}}
 {{- end -}}
-{{- if $cluster.envDict -}}{{- $_ := set $knownAgent "envDict" $named -}}{{- end -}}
+{{- if $envDict -}}{{- $_ := set $knownAgent "envDict" $named -}}{{- end -}}
 {{- /* Of Datadog's own agents the image, and the names of what is said of them besides. */ -}}
 {{- $ofAgents := dict "image" $image -}}
 {{- range $key, $value := omit $agents "image" -}}
 {{-   if and $value (or (kindIs "map" $value) (kindIs "slice" $value)) -}}{{- $_ := set $ofAgents $key (list "") -}}{{- end -}}
 {{- end -}}
-{{- if (.Values.fips | default dict).enabled -}}{{- $_ := set $top "fips" (dict "enabled" true) -}}{{- end -}}
+{{- if and (kindIs "map" .Values.fips) (get (.Values.fips | default dict) "enabled") -}}{{- $_ := set $top "fips" (dict "enabled" true) -}}{{- end -}}
 {{- toYaml (merge (dict "datadog" $datadog "agents" $ofAgents "clusterAgent" (set $knownAgent "admissionController" $knownController)) $top) -}}
 {{- end -}}
 
