@@ -39,7 +39,8 @@ pub(crate) fn decide_pod(
 ) -> Decision {
     let metadata = pod.metadata();
     let Some(spec) = &pod.spec else {
-        return Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS);
+        let expected = selection != Selection::Nothing;
+        return Decision { expected, ..Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS) };
     };
     if selection == Selection::Probe {
         let detail = "it probes the installation";

@@ -24,7 +24,7 @@ mod token;
 mod volumes;
 mod warnings;
 
-pub(crate) use overrides::{OPT_OUT, Overrides};
+pub(crate) use overrides::{ENABLED_LABEL, OPT_OUT, Overrides, SIDECAR_LABEL, annotations, misspelt};
 pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;

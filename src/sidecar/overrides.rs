@@ -3,11 +3,18 @@
 use super::{cws::Entrypoints, record::STATUS, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
+    near::nearest,
     pod::{Annotations, Metadata},
     quantity,
 };
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+
+/// The label by which pods ask for the sidecar, where the configuration has no other selectors.
+pub(crate) const SIDECAR_LABEL: &str = "agent.datadoghq.com/sidecar";
+
+/// The label of all of Datadog's webhooks; `"false"` leaves a pod alone.
+pub(crate) const ENABLED_LABEL: &str = "admission.datadoghq.com/enabled";
 
 /// `"false"` leaves a pod alone.
 pub(crate) const OPT_OUT: &str = "agent.datadoghq.com/sidecar.inject";
@@ -21,6 +28,21 @@ const RESOURCES: [(&str, &str, &str); 2] = [
     ("cpu", "agent.datadoghq.com/sidecar.cpu.request", "agent.datadoghq.com/sidecar.cpu.limit"),
     ("memory", "agent.datadoghq.com/sidecar.memory.request", "agent.datadoghq.com/sidecar.memory.limit"),
 ];
+
+/// Returns the names of all annotations of ours.
+pub(crate) fn annotations() -> impl Iterator<Item = &'static str> {
+    let of_resources = RESOURCES.into_iter().flat_map(|(_, request, limit)| [request, limit]);
+    [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].into_iter().chain(of_resources)
+}
+
+/// Says that an annotation is not one of ours, and which one its name is near to.
+pub(crate) fn misspelt(key: &str) -> String {
+    let instead = nearest(key, annotations()).map(|near| near.rsplit('/').next().unwrap_or(near));
+    instead.map_or_else(
+        || format!("annotation {key} is ignored: there is none of that name"),
+        |near| format!("annotation {key} is ignored: did you mean {near}?"),
+    )
+}
 
 /// What a pod's annotations ask for, as far as it is good and allowed.
 #[derive(Debug, Default)]
@@ -65,14 +87,9 @@ impl Overrides {
 }
 
 /// What is named like an annotation of ours and is none: most likely a misspelt one.
-fn unknown(annotations: &Annotations<'_>) -> Vec<String> {
-    let of_resource =
-        |key: &str| RESOURCES.iter().any(|(_, request, limit)| [*request, *limit].contains(&key));
-    let known = |key: &str| [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].contains(&key) || of_resource(key);
-    let ours = annotations.keys().filter(|key| key.starts_with(Annotations::OURS));
-    ours.filter(|key| !known(key))
-        .map(|key| format!("annotation {key} is ignored: there is none of that name"))
-        .collect()
+fn unknown(there: &Annotations<'_>) -> Vec<String> {
+    let ours = there.keys().filter(|key| key.starts_with(Annotations::OURS));
+    ours.filter(|key| annotations().all(|known| known != *key)).map(misspelt).collect()
 }
 
 struct Reader<'a> {
@@ -98,7 +115,10 @@ impl<'a> Reader<'a> {
         if found.is_none() {
             let names: Vec<_> =
                 self.config.profiles.iter().filter(|p| p.selectable).map(|p| p.name.as_str()).collect();
-            self.warnings.push(format!("annotation {PROFILE} is ignored: it takes {}", names.join(", ")));
+            self.warnings.push(format!(
+                "annotation {PROFILE} is ignored: there is no profile of that name but {}",
+                names.join(", ")
+            ));
         }
         found
     }
