@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The most bytes of one input: a file that does not end is noticed before memory does.
-const LARGEST_INPUT: u64 = 512 << 20;
+const LARGEST_INPUT: u64 = 256 << 20;
 
 /// Adds the Datadog Agent sidecar to pods on EKS Fargate.
 #[derive(Debug, Parser)]

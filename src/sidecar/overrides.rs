@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
             let names: Vec<_> =
                 self.config.profiles.iter().filter(|p| p.selectable).map(|p| p.name.as_str()).collect();
             self.warnings.push(format!(
-                "annotation {PROFILE} is ignored: there is no profile of that name but {}",
+                "annotation {PROFILE} is ignored: no such selectable profile; there are: {}",
                 names.join(", ")
             ));
         }

@@ -96,6 +96,9 @@ fn the_commands_of_the_readme_run() {
             .unwrap();
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
         assert!(!ran.stdout.is_empty(), "{command} prints nothing");
+        let shown = String::from_utf8_lossy(&ran.stdout);
+        let injects = shown.contains("datadog-agent-injected");
+        assert!(injects || !command.starts_with("inject"), "{command} injects nothing: {shown}");
     }
 }
 
