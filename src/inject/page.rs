@@ -6,7 +6,7 @@ use crate::{
     manifest::{Document, Syntax},
     rules::Labels,
     select::{Decision, Outcome, SkipReason, Subject},
-    workload::{self, Object, ObjectName},
+    workload::{self, Object},
 };
 use serde_json::Value;
 
@@ -80,11 +80,14 @@ impl Page<'_> {
         let labels = workload::namespace_labels(around.namespaces, &object.name.namespace);
         let subject =
             Subject { namespace: &object.name.namespace, namespace_labels: Some(&labels), moment: None };
+        let several = Place::of(root, object, pointer).filter(|_| object.templates.len() > 1);
+        let called = several
+            .map_or_else(|| object.name.to_string(), |place| format!("{}: {}", object.name, place.path));
         let decided = decided(root, pointer, |pod| decide(pod, subject));
         let decided = decided.map(|(decision, admitted)| (left_alone(decision, object), admitted));
         let applied = decided.and_then(|(decision, admitted)| {
             if let Some(place) = Place::of(root, object, pointer) {
-                self.tell(&object.name, &decision, &place, around, &labels);
+                self.tell(&called, &decision, &place, around, &labels);
             }
             let operations = apply(root, pointer, &decision.patch, &admitted)?;
             Ok((decision.outcome, operations))
@@ -100,7 +103,7 @@ impl Page<'_> {
                 Fate::Changed
             }
             Err(error) => {
-                self.notes.push(skip_note(&object.name, SkipReason::InternalError, &error));
+                self.notes.push(skip_note(&called, SkipReason::InternalError, &error));
                 Fate::Skipped(SkipReason::InternalError)
             }
         };
@@ -110,7 +113,7 @@ impl Page<'_> {
     /// Notes what a person would want to know: of a pod that nobody asked to inject nothing.
     fn tell(
         &mut self,
-        name: &ObjectName,
+        called: &str,
         decision: &Decision,
         place: &Place<'_>,
         around: &Around<'_>,
@@ -127,9 +130,9 @@ impl Page<'_> {
             notes.extend(mistakes::names(place, &around.assumptions.selectors, reason.is_none(), told));
             notes.extend(mistakes::quantities(place.template));
         }
-        self.notes.extend(notes.iter().map(|note| format!("{name}: {note}")));
+        self.notes.extend(notes.iter().map(|note| format!("{called}: {note}")));
         let Some(reason) = reason else { return };
-        let skip = skip_note(name, reason, why.as_ref().map_or(&decision.detail, |why| &why.text));
+        let skip = skip_note(called, reason, why.as_ref().map_or(&decision.detail, |why| &why.text));
         if asked {
             self.notes.push(skip);
         } else if reason == SkipReason::NoMatch {
@@ -181,7 +184,7 @@ fn apply(root: &mut Value, pointer: &str, patch: &[u8], admitted: &Admitted) -> 
 }
 
 /// The line of a skip.
-fn skip_note(object: &ObjectName, reason: SkipReason, detail: &str) -> String {
+fn skip_note(called: &str, reason: SkipReason, detail: &str) -> String {
     let separator = if detail.is_empty() { "" } else { ": " };
-    format!("{object}: skipped: {}{separator}{detail}", reason.label())
+    format!("{called}: skipped: {}{separator}{detail}", reason.label())
 }

@@ -45,6 +45,28 @@ fn every_warning_and_conflict_of_a_golden_case_is_explained() {
     assert!(unexplained.is_empty(), "{unexplained:#?}");
 }
 
+/// The messages of `inject` are those that its tests hold to the letter.
+#[test]
+fn every_message_of_inject_is_explained() {
+    let text = document("docs/troubleshooting.md");
+    let (_, section) = text.split_once("\n## Messages of inject\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let cells: Vec<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    for told in [
+        "no selector matches; label a is \"x\", selector 1 wants \"y\"",
+        "no selector matches; label a is not b, which selector 1 wants",
+        "no selector matches; none looks at label agent.datadoghq.com/sidecar; selector 1 wants label a",
+        "label a is on the Deployment; it must be on spec.template.metadata.labels",
+        "annotation a is on the Deployment and has no effect there; it must be on spec.template.metadata.annotations",
+        "annotation a has no effect: it must be in metadata.labels",
+        "has label a inside, but no pod template that is known: it stays as it is",
+        "no objects in stdin",
+    ] {
+        assert!(cells.iter().any(|cell| says(cell, told)), "{told} is not explained");
+    }
+}
+
 #[test]
 fn every_annotation_that_is_read_is_listed() {
     let text = document("docs/configuration.md");

@@ -61,6 +61,14 @@ fn a_template_elsewhere_is_found_by_its_shape() {
             assert!(paths.contains(&format!("{prefix}spec/initContainers").as_str()), "{paths:?}");
         }
     }
+    let size = "Fargate size 0.5 vCPU 2 GB becomes 1 vCPU 2 GB with the sidecar";
+    for whose in [
+        "ScaledJob/default/a",
+        "JobSet/default/b: spec.replicatedJobs[0].template.spec.template",
+        "JobSet/default/b: spec.replicatedJobs[1].template.spec.template",
+    ] {
+        assert!(err.contains(&format!("{whose}: {size}")), "{whose}: {err:?}");
+    }
     let last = "3 documents read, 4 workloads: 4 injected, 0 unchanged, 0 skipped";
     assert_eq!(err.last().unwrap(), last);
     let (_, names, _) = told(&["-f", "-", "--check"], &manifest);
