@@ -115,7 +115,10 @@ pub fn inject<'a>(
     for (name, labels) in &assumptions.namespace_labels {
         namespaces.entry(name.clone()).or_default().extend(labels.clone());
     }
-    let around = Around { assumptions, namespaces: &namespaces };
+    let all =
+        read.iter().flat_map(|(name, documents)| documents.iter().map(move |document| (*name, document)));
+    let patches = other::patch_files(all);
+    let around = Around { assumptions, namespaces: &namespaces, patches: &patches };
     Ok(read
         .into_iter()
         .map(|(name, documents)| Sheet {
@@ -145,6 +148,7 @@ pub fn unusable(sheets: &[Sheet<'_>]) -> Vec<String> {
 struct Around<'a> {
     assumptions: &'a Assumptions,
     namespaces: &'a Namespaces,
+    patches: &'a other::Patches,
 }
 
 fn hinted(fault: Fault, text: &str) -> Fault {

@@ -45,7 +45,8 @@ pub(super) struct Inject {
     /// Manifests: a file, a directory (its *.yaml, *.yml and *.json, not recursive) or - for stdin; may be repeated.
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
     files: Vec<String>,
-    /// The configuration, in the shape of the Helm chart's values; without it, that of an empty file.
+    /// The configuration, in the shape of the Helm chart's values; by default pods with the label
+    /// agent.datadoghq.com/sidecar: fargate are injected.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
     /// The namespace of objects that name none.
@@ -57,17 +58,17 @@ pub(super) struct Inject {
     /// The injector's own namespace: never injected, and where the Cluster Agent is.
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog", value_parser = namespace)]
     own_namespace: String,
-    /// The version of the cluster the manifests are for.
+    /// The version of the cluster the manifests are for: from 1.29 on pods that end get a native sidecar.
     #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),
           value_parser = version::minor)]
     kubernetes_version: u32,
     /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
     output: Format,
-    /// Prints the change of each document that changes instead.
+    /// Print how each document changes, and not the documents.
     #[arg(long, conflicts_with_all = ["output", "check"])]
     diff: bool,
-    /// Prints only the names of what would change, and exits 1 if there is any.
+    /// Print only the names of what would change, and exit with 1 if there is any.
     #[arg(long, conflicts_with = "output")]
     check: bool,
     /// Files without -f, of which the shell makes several out of one pattern.

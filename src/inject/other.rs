@@ -3,9 +3,16 @@
 use super::unmatched::wanted;
 use crate::{config::Selector, manifest::Document, sidecar::SIDECAR_LABEL, workload::Object};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What the file of a kustomization is called; it need not have a kind.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Where a kustomization names its patches.
+const PATCH_LISTS: [&str; 3] = ["patches", "patchesStrategicMerge", "patchesJson6902"];
+
+/// Files that are patches, with the kustomization that says so.
+pub(super) type Patches = BTreeMap<String, String>;
 
 /// What only a chart's templates refer to; other tools have braces of their own.
 const HELM: [&str; 4] = [".Values.", ".Release.Name", ".Chart.", "include \""];
@@ -37,6 +44,24 @@ pub(super) fn no_manifest(file: &str, document: &Document<'_>) -> Option<String>
 pub(super) fn is_values(value: &Map<String, Value>) -> bool {
     let configures = VALUES.iter().any(|key| value.get(*key).is_some_and(Value::is_object));
     configures && !value.contains_key("kind") && !value.contains_key("apiVersion")
+}
+
+/// Returns the names of the files that kustomizations of the input name as patches, with the kustomization.
+pub(super) fn patch_files<'a>(documents: impl Iterator<Item = (&'a str, &'a Document<'a>)>) -> Patches {
+    let mut patches = Patches::new();
+    for (file, document) in documents {
+        let Some(value) = document.value.as_ref().filter(|value| is_kustomization(file, value)) else {
+            continue;
+        };
+        let folder = file.rfind('/').map_or("", |end| &file[..=end]);
+        let lists = PATCH_LISTS.iter().filter_map(|list| value.get(*list)?.as_array());
+        for named in lists.flatten() {
+            if let Some(path) = named.as_str().or_else(|| named.get("path")?.as_str()) {
+                patches.insert(format!("{folder}{}", path.trim_start_matches("./")), file.to_owned());
+            }
+        }
+    }
+    patches
 }
 
 /// Whether a manifest looks like a template that Helm has not rendered.

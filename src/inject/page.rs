@@ -35,6 +35,12 @@ pub(super) fn page<'a>(
     for duplicate in &page.document.duplicates {
         page.notes.push(format!("{file}: {duplicate}"));
     }
+    if let Some(kustomization) = around.patches.get(file) {
+        page.notes.push(format!(
+            "{file}: document {number} is a patch of {kustomization}: it stays as it is; inject what kustomize build prints"
+        ));
+        return page;
+    }
     let namespace = around.assumptions.namespace.as_deref().unwrap_or("default");
     let objects = workload::objects(&value, namespace);
     let has_pods = objects.iter().any(|object| !object.templates.is_empty());

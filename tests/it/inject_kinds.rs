@@ -1,7 +1,13 @@
 //! The command `inject` on kinds other than Kubernetes' own, and on pods that are more than their template.
 
 use crate::inject::told;
-use serde_json::Value;
+use datadog_sidecar_injector::{
+    config::Config,
+    decide::decide,
+    rules::{Rules, Setting},
+    select::Subject,
+};
+use serde_json::{Value, json};
 
 const LABELS: &str = "metadata: {labels: {agent.datadoghq.com/sidecar: fargate}}";
 const ASKED: &str = "resources: {requests: {cpu: 500m, memory: 1Gi}}";
@@ -126,7 +132,7 @@ fn claims_of_a_stateful_set_are_volumes_of_its_pods() {
         operations[0].iter().filter(|o| o["path"].as_str().unwrap().contains("volumes")).collect();
     assert_eq!(volumes.len(), 1, "{volumes:?}");
     assert_eq!(volumes[0]["path"], "/spec/template/spec/volumes");
-    assert_eq!(volumes[0]["value"], serde_json::json!([{"name": "ddsockets", "emptyDir": {}}]));
+    assert_eq!(volumes[0]["value"], json!([{"name": "ddsockets", "emptyDir": {}}]));
 }
 
 #[test]
@@ -149,4 +155,58 @@ fn requests_of_a_whole_pod_are_filled_in_before_the_decision() {
     let (operations, err) = patches(&stated);
     assert!(!operations[0].is_empty(), "the remedy helps: {err:?}");
     assert!(operations[0].iter().all(|o| !o["path"].as_str().unwrap().starts_with("/spec/resources")));
+}
+
+/// What the webhook says of a pod: whether it is injected, and its warnings or the reason why not.
+fn webhook(pod: &Value) -> Vec<String> {
+    let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
+    let rules = Rules::compile(Config::default(), setting);
+    let subject = Subject { namespace: "default", namespace_labels: None, moment: None };
+    let decision = decide(pod.to_string().as_bytes(), subject, &rules).unwrap();
+    let skipped = decision.reason().map(|reason| format!("skipped: {}: {}", reason.label(), decision.detail));
+    decision.warnings.into_iter().chain(skipped).collect()
+}
+
+/// What `inject` says of a manifest, without names and counts.
+fn offline(manifest: &Value) -> Vec<String> {
+    let (_, err) = patches(&manifest.to_string());
+    err[..err.len() - 1].iter().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn offline_decides_as_the_webhook_does_on_the_pods() {
+    let metadata = json!({"name": "p", "labels": {"agent.datadoghq.com/sidecar": "fargate"}});
+    for (claim, path) in
+        [("ddsockets", "/data"), ("run", "/var/run/datadog"), ("agent-config", "/x"), ("datadog", "/x")]
+    {
+        let container = json!({"name": "m", "volumeMounts": [{"name": claim, "mountPath": path}]});
+        let spec =
+            json!({"containers": [container], "volumes": [{"name": "datadog", "hostPath": {"path": "/x"}}]});
+        let set = json!({"kind": "StatefulSet", "spec": {"template": {"metadata": metadata, "spec": spec},
+            "volumeClaimTemplates": [{"metadata": {"name": claim}}]}});
+        // As the controller makes it: claims first, in place of volumes of their name.
+        let mut pod = json!({"metadata": metadata, "spec": spec});
+        let volumes = pod["spec"]["volumes"].as_array_mut().unwrap();
+        volumes.retain(|volume| volume["name"] != claim);
+        volumes.insert(
+            0,
+            json!({"name": claim, "persistentVolumeClaim": {"claimName": format!("{claim}-st-0")}}),
+        );
+        assert_eq!(offline(&set), webhook(&pod), "{claim}");
+    }
+    for (limits, defaulted) in [
+        (json!({"cpu": "2"}), json!({"cpu": "200m", "memory": "128Mi"})),
+        (json!({"cpu": "2", "memory": "4Gi"}), json!({"cpu": "200m", "memory": "128Mi"})),
+    ] {
+        let container = json!({"name": "a", "resources": {"requests": {"cpu": "200m", "memory": "128Mi"}}});
+        let pod = |resources: Value| json!({"kind": "Pod", "metadata": metadata, "spec": {"resources": resources, "containers": [container]}});
+        let admitted = pod(json!({"limits": limits, "requests": defaulted}));
+        assert_eq!(offline(&pod(json!({"limits": limits}))), webhook(&admitted));
+    }
+    let bare = |resources: Value| json!({"kind": "Pod", "metadata": metadata, "spec": {"resources": resources, "containers": [{"name": "a"}]}});
+    let limits = json!({"cpu": "2", "memory": "4Gi"});
+    assert_eq!(
+        offline(&bare(json!({"limits": limits}))),
+        webhook(&bare(json!({"limits": limits, "requests": limits})))
+    );
 }

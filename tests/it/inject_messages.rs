@@ -308,6 +308,32 @@ fn documents_that_are_no_manifests_stay_as_they_are() {
 }
 
 #[test]
+fn patches_of_a_kustomization_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let kustomization = "kind: Kustomization\napiVersion: kustomize.config.k8s.io/v1beta1\npatches: [{path: ./label.yaml}]\npatchesStrategicMerge: [image.yaml]\n";
+    for (name, text) in [
+        ("image.yaml", DEPLOYMENT),
+        ("kustomization.yaml", kustomization),
+        ("label.yaml", DEPLOYMENT),
+        ("web.yaml", DEPLOYMENT),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let directory = folder.path().to_str().unwrap();
+    let (code, out, err) = told(&["-f", directory, "--check"], "");
+    assert_eq!((code, out.as_str()), (1, "Deployment/shop/web\n"));
+    let stays = "is a patch of kustomization.yaml: it stays as it is; inject what kustomize build prints";
+    let lines = [
+        format!("image.yaml: document 1 {stays}"),
+        "kustomization.yaml: document 1 is a kustomization and no manifest: it stays as it is; inject what kustomize build prints".into(),
+        format!("label.yaml: document 1 {stays}"),
+        SIZE.into(),
+        "4 documents read, 1 workload: 1 injected, 0 unchanged, 0 skipped".into(),
+    ];
+    assert_eq!(err.replace(&format!("{directory}/"), "").lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
 fn messages_have_no_colours_but_on_a_terminal() {
     let (_, _, err) = told(&["-f", "-"], &format!("{POD}---\n{}", with("fargate", "fargte")));
     assert!(err.lines().count() > 2 && !err.contains('\u{1b}'), "{err}");
