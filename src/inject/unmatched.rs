@@ -86,7 +86,8 @@ fn near_miss(position: usize, selector: &Selector, place: &Place<'_>) -> Option<
             let text = format!("no selector matches; label {meant} is not {key}, which {} wants", wants());
             return Some(Why::near(meant, text));
         };
-        let near = nearest(value, values.iter().copied()).filter(|near| near.len() > SHORT);
+        let near = nearest(value, values.iter().copied())
+            .filter(|near| near.len() > SHORT && !same_but_digits(value, near));
         if values.is_empty() || values.contains(&value) || near.is_none() && key != SIDECAR_LABEL {
             return None;
         }
@@ -167,6 +168,12 @@ pub(super) fn wanted(selector: &LabelSelector) -> impl Iterator<Item = (&str, Ve
 
 fn keys(selector: &LabelSelector) -> impl Iterator<Item = &str> {
     wanted(selector).map(|(key, _)| key)
+}
+
+/// Whether two values are numbers of one series, such as `shard-1` and `shard-2`, and neither of them a slip.
+fn same_but_digits(one: &str, other: &str) -> bool {
+    let letters = |text: &'_ str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    letters(one) == letters(other)
 }
 
 fn called(position: usize, selector: &Selector) -> String {

@@ -182,6 +182,10 @@ fn selectors_that_match_nothing_of_the_input() {
     assert_eq!((code, err.lines().last()), (1, Some(ONE_INJECTED)));
 
     let by_value = selectors("{objectSelector: {matchLabels: {team: payments}}}");
+    let series = nobody.replace("app: web", "team: payments2");
+    let (_, _, err) =
+        configured(&by_value, &[], &format!("{series}---\n{}", nobody.replace("app: web", "team: payments")));
+    assert!(!err.contains("no_match: "), "a number of a series is no slip: {err}");
     let payments = format!("{nobody}---\n{}", nobody.replace("app: web", "team: payment"));
     let (_, _, err) = configured(
         &by_value,
