@@ -1,9 +1,6 @@
 //! Reading the body of a request, within bounds.
 
-use super::{
-    limits::{Budget, Claim},
-    refuse::Refused,
-};
+use super::{holdings::Holding, refuse::Refused};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -11,16 +8,8 @@ use hyper::body::{Body, Incoming};
 /// What is reserved at once for a body that says how long it is. A claim is no proof: the rest is reserved as it arrives.
 const RESERVED: usize = 1 << 20;
 
-/// A body, and its part of the bytes in flight.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) bytes: Bytes,
-    _claim: Claim,
-}
-
-/// Reads all of it, up to `limit` bytes. One that arrives in one piece is not copied.
-pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> Result<Whole, Refused> {
-    let mut claim = budget.claim(0).ok_or(Refused::Overloaded)?;
+/// Reads all of it, up to `limit` bytes, which are held as they arrive. One that arrives in one piece is not copied.
+pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -> Result<Bytes, Refused> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -29,7 +18,7 @@ pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> 
         if length > limit {
             return Err(Refused::TooLarge(limit));
         }
-        if !claim.grow(data.len()) {
+        if !holding.resize(length) {
             return Err(Refused::Overloaded);
         }
         if first.is_empty() && joined.is_empty() {
@@ -43,7 +32,7 @@ pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> 
         }
         joined.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: if joined.is_empty() { first } else { joined.freeze() }, _claim: claim })
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 /// Reads what is left and drops it, up to `limit` bytes; whether that was all.
