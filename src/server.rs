@@ -10,6 +10,7 @@ pub(crate) mod pace;
 mod places;
 pub(crate) mod refuse;
 mod review;
+mod skips;
 mod thread;
 mod tls;
 
@@ -184,6 +185,7 @@ impl Bound {
                 in_flight: Budget::new(limits.reviews),
                 bytes: Holdings::new(limits.bodies),
                 tasks: shared.tasks.clone(),
+                skips: skips::Skips::default(),
             }),
             tls,
             metrics,

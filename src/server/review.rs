@@ -7,6 +7,7 @@ use super::{
     limits::{Budget, Limits, Timeouts},
     pace::Answering,
     refuse::{Refused, closing, typed},
+    skips::Skips,
 };
 use crate::{
     admission::{self, Answer, Refusal},
@@ -73,6 +74,7 @@ pub(crate) struct Reviews<R> {
     pub(crate) in_flight: Budget,
     pub(crate) bytes: Holdings,
     pub(crate) tasks: TaskTracker,
+    pub(super) skips: Skips,
 }
 
 impl<R: Reviewer> Handler for Reviews<R> {
@@ -189,6 +191,7 @@ impl<R: Reviewer> Reviews<R> {
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "Answered a review"
         );
+        self.skips.tell(&about, &decision);
         self.decisions.push(now, about, decision, profile);
         body
     }
