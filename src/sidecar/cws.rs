@@ -4,6 +4,7 @@
 //! capability to trace is never added: no node of Fargate takes a pod that asks for one.
 
 use super::{
+    container::Step,
     is_own,
     plan::Plan,
     volumes::{Own, mount},
@@ -34,23 +35,22 @@ pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
 #[derive(Debug)]
 pub(super) struct Compiled {
     /// The init step, but for what follows the pod.
-    pub(super) step: String,
+    pub(super) step: Step,
     pub(super) entrypoints: Entrypoints,
 }
 
 impl Compiled {
     pub(super) fn new(cws: &Cws, pull_policy: &str) -> Self {
-        let step = format!(
+        let members = format!(
             concat!(
                 r#""image":{image},"imagePullPolicy":{policy},"#,
-                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
-                r#""volumeMounts":[{mount}]"#
+                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}]"#
             ),
             image = string(&cws.image.reference()),
             policy = string(pull_policy),
             path = string(PATH),
-            mount = mount(&VOLUME.name, PATH, false),
         );
+        let step = Step { members, mount: mount(&VOLUME.name, PATH, false) };
         Self { step, entrypoints: cws.entrypoints.clone() }
     }
 }
