@@ -17,7 +17,7 @@ const SAFE_TO_EVICT: &str =
     "/metadata/annotations/cluster-autoscaler.kubernetes.io~1safe-to-evict-local-volumes";
 
 /// A pod that every namespace admits.
-const PROBE: &str = "
+pub const PROBE: &str = "
 apiVersion: v1
 kind: Pod
 metadata: {name: probe}
