@@ -1,7 +1,7 @@
 //! Connections that take up room and give nothing.
 
 use crate::{
-    harness::{Client, tls},
+    harness::{Client, body, tls},
     injector::{FILES, Injector, files, plain},
     reviews::{DEFAULTS, LARGEST, review},
     watch::Watch,
@@ -61,7 +61,7 @@ async fn answers_left_unread() {
         pending().await
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -80,7 +80,7 @@ async fn bodies_that_never_end() {
         }
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -99,7 +99,7 @@ async fn large_bodies_that_never_end() {
         Ok(())
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -116,7 +116,7 @@ async fn handshakes_that_never_end() {
         stream.read(&mut [0; 64]).await.map(|_| ())
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -133,7 +133,7 @@ async fn requests_whose_head_never_ends_on_the_admin_port() {
         }
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -147,7 +147,7 @@ async fn connections_without_a_request_in_every_place() {
         held.extend(injector.client().await.ok());
     }
     sleep(ATTACK / 4).await;
-    watch.end();
+    watch.end(&injector);
     drop(held);
     injector.assert_alive();
 }
@@ -170,7 +170,25 @@ async fn silent_connections_on_both_ports_up_to_the_limit_of_files() {
     };
     let held = tokio::join!(open(injector.address), open(injector.admin));
     sleep(ATTACK).await;
-    watch.end();
+    watch.end(&injector);
     drop(held);
+    injector.assert_alive();
+}
+
+#[tokio::test]
+async fn a_review_in_plain_text_gets_no_answer() {
+    let mut injector = Injector::start(DEFAULTS).await;
+    let mut stream = plain(injector.address, Ipv4Addr::LOCALHOST).await.unwrap();
+    let body = body("1");
+    let head = format!(
+        "POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let mut said = Vec::new();
+    // A reset is an end too.
+    _ = timeout(ATTACK, stream.read_to_end(&mut said)).await.expect("the connection ends");
+    // A TLS alert at most.
+    assert!(said.len() <= 7, "{}", String::from_utf8_lossy(&said));
     injector.assert_alive();
 }
