@@ -1,7 +1,7 @@
 //! Connections that take up room and give nothing.
 
 use crate::{
-    harness::{Client, tls},
+    harness::{Client, body, tls},
     injector::{FILES, Injector, files, plain},
     reviews::{DEFAULTS, LARGEST, review},
     watch::Watch,
@@ -61,7 +61,7 @@ async fn answers_left_unread() {
         pending().await
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -80,26 +80,32 @@ async fn bodies_that_never_end() {
         }
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
+/// As many bytes as are taken at once, to the last.
 #[tokio::test]
 async fn large_bodies_that_never_end() {
     let mut injector = Injector::start(DEFAULTS).await;
     let watch = Watch::start(&injector);
     let most = vec![b' '; 6 << 20];
-    keep_up(20, |_| async {
-        let mut client: Client = injector.client().await?;
-        client
-            .send(b"POST /inject?timeout=30s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7000000\r\n\r\n")
-            .await?;
-        client.send(&most).await?;
-        client.closed().await;
-        Ok(())
+    keep_up(18, |nth| {
+        // 64 MiB in all.
+        let size = if nth < 10 { most.len() } else { 512 << 10 };
+        let (injector, part) = (&injector, &most[..size]);
+        async move {
+            let mut client: Client = injector.client().await?;
+            client
+                .send(b"POST /inject?timeout=30s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7000000\r\n\r\n")
+                .await?;
+            client.send(part).await?;
+            client.closed().await;
+            Ok(())
+        }
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -116,7 +122,7 @@ async fn handshakes_that_never_end() {
         stream.read(&mut [0; 64]).await.map(|_| ())
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -133,7 +139,7 @@ async fn requests_whose_head_never_ends_on_the_admin_port() {
         }
     })
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -147,7 +153,7 @@ async fn connections_without_a_request_in_every_place() {
         held.extend(injector.client().await.ok());
     }
     sleep(ATTACK / 4).await;
-    watch.end();
+    watch.end(&injector);
     drop(held);
     injector.assert_alive();
 }
@@ -170,7 +176,25 @@ async fn silent_connections_on_both_ports_up_to_the_limit_of_files() {
     };
     let held = tokio::join!(open(injector.address), open(injector.admin));
     sleep(ATTACK).await;
-    watch.end();
+    watch.end(&injector);
     drop(held);
+    injector.assert_alive();
+}
+
+#[tokio::test]
+async fn a_review_in_plain_text_gets_no_answer() {
+    let mut injector = Injector::start(DEFAULTS).await;
+    let mut stream = plain(injector.address, Ipv4Addr::LOCALHOST).await.unwrap();
+    let body = body("1");
+    let head = format!(
+        "POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let mut said = Vec::new();
+    // A reset is an end too.
+    _ = timeout(ATTACK, stream.read_to_end(&mut said)).await.expect("the connection ends");
+    // A TLS alert at most.
+    assert!(said.len() <= 7, "{}", String::from_utf8_lossy(&said));
     injector.assert_alive();
 }

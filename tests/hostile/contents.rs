@@ -39,7 +39,7 @@ async fn names_of_megabytes_are_not_kept() {
             }
         }
     }
-    watch.end();
+    watch.end(&injector);
     let after = injector.memory("VmRSS");
     assert!(after <= before + KEPT, "{after} kB after, {before} kB before");
     injector.assert_alive();
@@ -58,7 +58,7 @@ async fn many_of_the_largest_at_once() {
         }
     }))
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }
 
@@ -75,6 +75,6 @@ async fn many_of_ordinary_size_one_after_the_other() {
         }
     }))
     .await;
-    watch.end();
+    watch.end(&injector);
     injector.assert_alive();
 }

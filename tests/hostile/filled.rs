@@ -23,7 +23,10 @@ async fn fill(place: Place) {
             {
                 let body = filled(place, element, size, selected);
                 let what = format!("{} bytes of {element}, selected: {selected}, {called}", body.len());
-                let mut client = injector.client().await.unwrap_or_else(|error| panic!("{what}: {error}"));
+                let mut client = injector
+                    .client()
+                    .await
+                    .unwrap_or_else(|error| panic!("{what}: {error}: {}", injector.log()));
                 let start = Instant::now();
                 let head = "POST /inject?timeout=3s HTTP/1.1\r\nContent-Type: application/json";
                 let answer = client.request(head, &body).await;
@@ -37,7 +40,7 @@ async fn fill(place: Place) {
                 }
             }
         }
-        watch.end();
+        watch.end(&injector);
         injector.assert_alive();
     }
     assert!(failures.is_empty(), "{failures:#?}");

@@ -115,7 +115,8 @@ impl Injector {
         assert!(peak <= MEMORY, "it had {peak} kB of {MEMORY}");
     }
 
-    fn log(&self) -> String {
+    /// The end of its log.
+    pub fn log(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")

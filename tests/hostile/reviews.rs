@@ -22,7 +22,7 @@ clusterAgent:
       profiles:
         - cws: {enabled: true}
           ports: {dogstatsd: true, apm: true, otlp: true}
-          sockets: true
+          sockets: {enabled: true}
           serviceAccountToken: true
           waitForAgent: true
           logs: {enabled: true, containerCollectAll: true}

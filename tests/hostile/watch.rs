@@ -49,11 +49,15 @@ impl Watch {
 
     /// Sees that every answer came, and in time. It waits for a round at least.
     #[track_caller]
-    pub fn end(self) {
+    pub fn end(self, injector: &Injector) {
         self.stop.store(true, Relaxed);
         let Seen { rounds, failures, slowest } = self.thread.join().unwrap();
         let (count, first) = (failures.len(), failures.iter().take(5).collect::<Vec<_>>());
-        assert!(failures.is_empty(), "{count} answers did not come in {rounds} rounds: {first:#?}");
+        assert!(
+            failures.is_empty(),
+            "{count} answers did not come in {rounds} rounds: {first:#?}\nthe log: {}",
+            injector.log()
+        );
         assert!(rounds > 0, "nothing was asked");
         println!("{rounds} rounds, slowest {slowest:?}");
     }

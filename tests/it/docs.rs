@@ -245,3 +245,42 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// The text of every Rust file below a folder.
+fn rust(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *into += &fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+/// By its function, by its name in a macro, or by the folder of its golden case.
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        rust(&root.join(folder), &mut code);
+    }
+    let text = document("docs/security.md");
+    let (_, table) = text.split_once("| which tests show it |\n").unwrap();
+    let mut count = 0;
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            let there = code.contains(&format!("fn {name}("))
+                || code.contains(&format!("    {name}: "))
+                || root.join("tests/golden").join(name).join("in.yaml").exists()
+                || root.join(name).join("main.rs").exists();
+            assert!(there, "there is no test {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
