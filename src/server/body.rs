@@ -5,8 +5,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-/// What is reserved at once for a body that says how long it is. A claim is no proof: the rest is reserved as it arrives.
-const RESERVED: usize = 1 << 20;
+/// How much more than what has arrived is reserved for a body that says how long it is. A claim is no proof.
+const AHEAD: usize = 3;
 
 /// Reads all of it, up to `limit` bytes, which are held as they arrive. One that arrives in one piece is not copied.
 pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -> Result<Bytes, Refused> {
@@ -26,7 +26,7 @@ pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -
             continue;
         }
         if joined.is_empty() {
-            let rest = body.size_hint().lower().min(RESERVED as u64) as usize;
+            let rest = body.size_hint().lower().min((AHEAD * length) as u64) as usize;
             joined.reserve(length + rest);
             joined.extend_from_slice(&std::mem::take(&mut first));
         }
