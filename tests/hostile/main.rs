@@ -16,6 +16,7 @@ mod contents;
 mod filled;
 mod injector;
 mod reviews;
+mod streams;
 mod watch;
 
 #[allow(dead_code, reason = "servers in this process are for other tests")]
