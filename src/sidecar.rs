@@ -53,6 +53,8 @@ pub(crate) enum Obstacle {
     Conflict(String),
     /// With the sidecar there is no size of Fargate for the pod, and without it there is.
     TooLarge(String),
+    /// More would be added than a patch may hold.
+    TooComplex(String),
 }
 
 /// Whether a container is one of ours: applications' settings are none of its business.
@@ -133,7 +135,7 @@ pub(crate) fn inject(
         if lacks_step(spec, cws::STEP)? {
             plan.own_init.push(container::step(cws::STEP, &cws.step, &per_step));
         }
-        cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan);
+        cws::wrap(&cws.entrypoints, &overrides.entrypoints, spec, &mut plan)?;
     }
     if template.read_only_root {
         if lacks_step(spec, COPY_STEP)? {

@@ -1,6 +1,6 @@
 //! The containers we add, as JSON.
 
-use super::{SIDECAR, env, ports::Chosen, template::Template};
+use super::{SIDECAR, env, ports::Chosen, tags, template::Template};
 use crate::{
     config::Resources,
     patch::{push_joined, push_string},
@@ -52,7 +52,7 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
         json.push_str(r#","restartPolicy":"Always""#);
     }
     push_list(&mut json, "ports", pod.ports.ports.iter().map(String::as_str));
-    let label = pod.env_label.filter(|value| !value.is_empty() && !template.configures("DD_ENV"));
+    let label = pod.env_label.filter(|value| tags::is_value(value) && !template.configures("DD_ENV"));
     let label = label.map(|value| env::literal("DD_ENV", value));
     let auto_exit = (pod.auto_exit && !template.configures("DD_AUTO_EXIT_NOPROCESS_ENABLED"))
         .then(|| env::literal("DD_AUTO_EXIT_NOPROCESS_ENABLED", "true"));

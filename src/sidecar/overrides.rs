@@ -3,10 +3,9 @@
 use super::{cws::Entrypoints, record::STATUS, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
-    pod::{Annotations, Metadata},
+    pod::{Annotations, Metadata, NAME, cut},
     quantity,
 };
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// `"false"` leaves a pod alone.
@@ -21,6 +20,9 @@ const RESOURCES: [(&str, &str, &str); 2] = [
     ("cpu", "agent.datadoghq.com/sidecar.cpu.request", "agent.datadoghq.com/sidecar.cpu.limit"),
     ("memory", "agent.datadoghq.com/sidecar.memory.request", "agent.datadoghq.com/sidecar.memory.limit"),
 ];
+
+/// How many misspelt annotations are told: a person mends the first ones, and looks again.
+const MOST_UNKNOWN: usize = 8;
 
 /// What a pod's annotations ask for, as far as it is good and allowed.
 #[derive(Debug, Default)]
@@ -71,7 +73,8 @@ fn unknown(annotations: &Annotations<'_>) -> Vec<String> {
     let known = |key: &str| [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].contains(&key) || of_resource(key);
     let ours = annotations.keys().filter(|key| key.starts_with(Annotations::OURS));
     ours.filter(|key| !known(key))
-        .map(|key| format!("annotation {key} is ignored: there is none of that name"))
+        .take(MOST_UNKNOWN)
+        .map(|key| format!("annotation {} is ignored: there is none of that name", cut(key, NAME)))
         .collect()
 }
 
@@ -127,8 +130,10 @@ impl<'a> Reader<'a> {
 
     fn quantity(&mut self, annotation: &'static str) -> Option<String> {
         let value = self.allowed(annotation, PodOverride::Resources)?;
-        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default()) {
-            return Some(value.to_owned());
+        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default())
+            && let Ok(written) = quantity::canonical(value)
+        {
+            return Some(written);
         }
         let example = if annotation.contains("cpu") { "500m" } else { "512Mi" };
         self.warnings
@@ -140,13 +145,8 @@ impl<'a> Reader<'a> {
         let Some(value) = self.allowed(ENTRYPOINTS, PodOverride::Entrypoints) else {
             return Entrypoints::new();
         };
-        let given: Option<Map<String, Value>> = serde_json::from_str(value).ok();
-        let words = |value: Value| {
-            serde_json::from_value::<Vec<String>>(value).ok().filter(|words| !words.is_empty())
-        };
-        let read = given.and_then(|given| {
-            given.into_iter().map(|(container, command)| Some((container, words(command)?))).collect()
-        });
+        let read: Option<Entrypoints> = serde_json::from_str(value).ok();
+        let read = read.filter(|read| read.values().all(|command| !command.is_empty()));
         read.unwrap_or_else(|| {
             self.warnings.push(format!(
                 r#"annotation {ENTRYPOINTS} is ignored: it takes {{"container": ["command"]}}"#
