@@ -8,7 +8,8 @@ use hyper::body::{Body, Incoming};
 /// How much more than what has arrived is reserved for a body that says how long it is. A claim is no proof.
 const AHEAD: usize = 3;
 
-/// Reads all of it, up to `limit` bytes, which are held as they arrive. One that arrives in one piece is not copied.
+/// Reads all of it, up to `limit` bytes, and holds the memory that it takes as it arrives. One that arrives in one piece is not
+/// copied.
 pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -> Result<Bytes, Refused> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let mut length = 0;
@@ -18,16 +19,24 @@ pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -
         if length > limit {
             return Err(Refused::TooLarge(limit));
         }
-        if !holding.resize(length) {
+        // What is joined takes more than has arrived: it has room for what is to come.
+        let taken = if length <= joined.capacity() {
+            joined.capacity()
+        } else if first.is_empty() && joined.is_empty() {
+            length
+        } else {
+            let rest = body.size_hint().lower().min((AHEAD * length) as u64) as usize;
+            (length + rest).max(2 * joined.capacity())
+        };
+        if !holding.resize(taken) {
             return Err(Refused::Overloaded);
         }
         if first.is_empty() && joined.is_empty() {
             first = data;
             continue;
         }
-        if joined.is_empty() {
-            let rest = body.size_hint().lower().min((AHEAD * length) as u64) as usize;
-            joined.reserve(length + rest);
+        joined.reserve(taken - joined.len());
+        if !first.is_empty() {
             joined.extend_from_slice(&std::mem::take(&mut first));
         }
         joined.extend_from_slice(&data);

@@ -43,10 +43,7 @@ const LONGEST_ANSWER: usize = 3 << 19;
 
 fn rules(text: &str) -> Rules {
     let config = config::load(text, "values.yaml").unwrap_or_else(|problems| panic!("{problems}"));
-    Rules::compile(
-        config,
-        Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false },
-    )
+    Rules::compile(config, Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false })
 }
 
 fn answer(rules: &Rules, body: &[u8]) -> Answer {
