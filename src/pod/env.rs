@@ -1,6 +1,6 @@
 //! A container's variables.
 
-use super::{Present, Text};
+use super::{Present, Text, budget};
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -76,7 +76,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
                 let mut env = Env::default();
                 while let Some(variable) = seq.next_element::<Option<Variable>>()? {
                     env.len += 1;
-                    env.datadog.extend(variable.filter(|v| v.name.starts_with("DD_") || v.name == OTLP));
+                    let Some(variable) = variable.filter(|v| v.name.starts_with("DD_") || v.name == OTLP)
+                    else {
+                        continue;
+                    };
+                    budget::spend()?;
+                    env.datadog.push(variable);
                 }
                 Ok(env)
             }

@@ -4,15 +4,18 @@
 //! capability to trace is never added: no node of Fargate takes a pod that asks for one.
 
 use super::{
+    Obstacle,
+    container::Step,
     is_own,
     plan::Plan,
     volumes::{Own, mount},
 };
 use crate::{
     config::Cws,
-    patch::string,
+    patch::{Fault, LONGEST, string},
     pod::{Container, Spec},
 };
+use std::collections::HashMap;
 
 /// The name of the init step that brings the tracer.
 pub(crate) const STEP: &str = "cws-instrumentation-init";
@@ -28,35 +31,41 @@ pub(super) const AGENT: [&str; 2] =
     ["DD_RUNTIME_SECURITY_CONFIG_ENABLED", "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_ENABLED"];
 
 /// Commands of containers that state none, by container.
-pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
+pub(super) type Entrypoints = HashMap<String, Vec<String>>;
 
 /// What a profile compiles to.
 #[derive(Debug)]
 pub(super) struct Compiled {
     /// The init step, but for what follows the pod.
-    pub(super) step: String,
+    pub(super) step: Step,
     pub(super) entrypoints: Entrypoints,
 }
 
 impl Compiled {
     pub(super) fn new(cws: &Cws, pull_policy: &str) -> Self {
-        let step = format!(
+        let members = format!(
             concat!(
                 r#""image":{image},"imagePullPolicy":{policy},"#,
-                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
-                r#""volumeMounts":[{mount}]"#
+                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}]"#
             ),
             image = string(&cws.image.reference()),
             policy = string(pull_policy),
             path = string(PATH),
-            mount = mount(&VOLUME.name, PATH, false),
         );
-        Self { step, entrypoints: cws.entrypoints.clone() }
+        let step = Step { members, mount: mount(&VOLUME.name, PATH, false) };
+        Self { step, entrypoints: cws.entrypoints.iter().cloned().collect() }
     }
 }
 
 /// Wraps the commands of the user's containers.
-pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'_>, plan: &mut Plan<'_>) {
+pub(super) fn wrap(
+    of_profile: &Entrypoints,
+    of_pod: &Entrypoints,
+    spec: &Spec<'_>,
+    plan: &mut Plan<'_>,
+) -> Result<(), Obstacle> {
+    // One entrypoint may be that of any number of containers.
+    let mut written = 0;
     let mount = mount(&VOLUME.name, PATH, true);
     let containers = spec.containers().iter().zip(&mut plan.containers);
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
@@ -81,10 +90,15 @@ pub(super) fn wrap(of_profile: &Entrypoints, of_pod: &Entrypoints, spec: &Spec<'
         let traced: Vec<_> = [TRACER, "trace", "--"].into_iter().map(str::to_owned).chain(command).collect();
         // A list of strings is always written.
         extra.command = serde_json::to_string(&traced).ok();
+        written += extra.command.as_deref().map_or(0, str::len);
+        if written > LONGEST {
+            return Err(Obstacle::TooComplex(Fault::TooLong.to_string()));
+        }
         if there.is_none() {
             extra.mounts.append.push(mount.clone().into());
         }
     }
+    Ok(())
 }
 
 /// What a container runs, without its arguments.
@@ -93,6 +107,5 @@ fn command(container: &Container<'_>, of_pod: &Entrypoints, of_profile: &Entrypo
     if !stated.is_empty() {
         return Some(stated.iter().map(|word| word.to_string()).collect());
     }
-    let given = of_pod.iter().chain(of_profile).find(|(name, _)| *name == *container.name);
-    given.map(|(_, command)| command.clone())
+    of_pod.get(&*container.name).or_else(|| of_profile.get(&*container.name)).cloned()
 }

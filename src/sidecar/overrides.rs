@@ -4,10 +4,9 @@ use super::{cws::Entrypoints, record::STATUS, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
     near::nearest,
-    pod::{Annotations, Metadata},
+    pod::{Annotations, Metadata, NAME, cut},
     quantity,
 };
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The label by which pods ask for the sidecar, where the configuration has no other selectors.
@@ -43,6 +42,9 @@ pub(crate) fn misspelt(key: &str) -> String {
         |near| format!("annotation {key} is ignored: did you mean {near}?"),
     )
 }
+
+/// How many misspelt annotations are told: a person mends the first ones, and looks again.
+const MOST_UNKNOWN: usize = 8;
 
 /// What a pod's annotations ask for, as far as it is good and allowed.
 #[derive(Debug, Default)]
@@ -89,7 +91,8 @@ impl Overrides {
 /// What is named like an annotation of ours and is none: most likely a misspelt one.
 fn unknown(there: &Annotations<'_>) -> Vec<String> {
     let ours = there.keys().filter(|key| key.starts_with(Annotations::OURS));
-    ours.filter(|key| annotations().all(|known| known != *key)).map(misspelt).collect()
+    let unknown = ours.filter(|key| annotations().all(|known| known != *key));
+    unknown.take(MOST_UNKNOWN).map(|key| misspelt(cut(key, NAME))).collect()
 }
 
 struct Reader<'a> {
@@ -147,8 +150,10 @@ impl<'a> Reader<'a> {
 
     fn quantity(&mut self, annotation: &'static str) -> Option<String> {
         let value = self.allowed(annotation, PodOverride::Resources)?;
-        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default()) {
-            return Some(value.to_owned());
+        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default())
+            && let Ok(written) = quantity::canonical(value)
+        {
+            return Some(written);
         }
         let example = if annotation.contains("cpu") { "500m" } else { "512Mi" };
         self.warnings
@@ -160,13 +165,8 @@ impl<'a> Reader<'a> {
         let Some(value) = self.allowed(ENTRYPOINTS, PodOverride::Entrypoints) else {
             return Entrypoints::new();
         };
-        let given: Option<Map<String, Value>> = serde_json::from_str(value).ok();
-        let words = |value: Value| {
-            serde_json::from_value::<Vec<String>>(value).ok().filter(|words| !words.is_empty())
-        };
-        let read = given.and_then(|given| {
-            given.into_iter().map(|(container, command)| Some((container, words(command)?))).collect()
-        });
+        let read: Option<Entrypoints> = serde_json::from_str(value).ok();
+        let read = read.filter(|read| read.values().all(|command| !command.is_empty()));
         read.unwrap_or_else(|| {
             self.warnings.push(format!(
                 r#"annotation {ENTRYPOINTS} is ignored: it takes {{"container": ["command"]}}"#

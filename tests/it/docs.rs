@@ -5,7 +5,12 @@ use datadog_sidecar_injector::{
     metrics::{HandshakeFailure, Metrics},
     select::{Outcome, SkipReason},
 };
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -88,14 +93,94 @@ fn metrics() -> String {
     metrics.text()
 }
 
-#[test]
-fn every_metric_is_listed() {
-    let text = document("docs/operations.md");
-    let metrics = metrics();
-    for line in metrics.lines().filter_map(|line| line.strip_prefix("# HELP datadog_sidecar_injector_")) {
-        let name = line.split(' ').next().unwrap();
-        assert!(text.contains(&format!("`{name}")), "{name} is not listed");
+/// The names of all metrics as a scraper sees them, each with those of its labels.
+fn named() -> BTreeMap<String, BTreeSet<String>> {
+    let text = metrics();
+    let mut named = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (family, kind) = line.split_once(' ').unwrap();
+        let (name, sample) = match kind {
+            "counter" => (format!("{family}_total"), format!("{family}_total")),
+            "info" => (format!("{family}_info"), format!("{family}_info")),
+            "histogram" => (family.to_owned(), format!("{family}_count")),
+            _ => (family.to_owned(), family.to_owned()),
+        };
+        let labels = |line: &str| -> Option<BTreeSet<String>> {
+            let rest = line.strip_prefix(&sample)?;
+            match rest.strip_prefix('{') {
+                Some(rest) => Some(
+                    rest.split('}')
+                        .next()?
+                        .split(',')
+                        .map(|label| label.split('=').next().unwrap().to_owned())
+                        .collect(),
+                ),
+                None => rest.starts_with(' ').then(BTreeSet::new),
+            }
+        };
+        let labels = text.lines().find_map(labels).unwrap_or_else(|| panic!("{sample} has no sample"));
+        named.insert(name.strip_prefix("datadog_sidecar_injector_").unwrap().to_owned(), labels);
     }
+    named
+}
+
+#[test]
+fn every_metric_is_listed_and_every_listed_one_is_there() {
+    let text = document("docs/operations.md");
+    let (_, table) = text.split_once("| name | what |\n| --- | --- |\n").unwrap();
+    let mut listed = BTreeMap::new();
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        for name in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            let (name, labels) = name.split_once('{').unwrap_or((name, "}"));
+            let labels = labels.strip_suffix('}').unwrap().split(',').filter(|label| !label.is_empty());
+            let before = listed.insert(name.to_owned(), labels.map(str::to_owned).collect());
+            assert_eq!(before, None, "{name} is listed twice");
+        }
+    }
+    assert_eq!(listed, named(), "left: what is listed; right: what there is");
+}
+
+/// What a metric's name ends with, or that of an age that Datadog's check makes of one.
+const ENDINGS: [&str; 12] = [
+    "_total",
+    "_seconds",
+    "_bytes",
+    "_info",
+    "_successful",
+    "_known",
+    "_watched",
+    "_expiry",
+    "_sum",
+    "_count",
+    "_bucket",
+    "_age_seconds",
+];
+
+/// Also where a sentence names it.
+#[test]
+fn every_metric_that_a_document_names_is_there() {
+    let known = named();
+    let chart = document("charts/datadog-sidecar-injector/templates/deployment.yaml");
+    let mut count = 0;
+    for name in
+        ["README.md", "docs/operations.md", "docs/troubleshooting.md", "docs/security.md", "docs/design.md"]
+    {
+        for quoted in document(name).split('`').skip(1).step_by(2) {
+            let word = quoted.split('{').next().unwrap();
+            let ours = word.strip_prefix("datadog_sidecar_injector_");
+            let metric = word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+                && (ENDINGS.iter().any(|ending| word.ends_with(ending)) || ours.is_some())
+                && !word.starts_with("apiserver_")
+                && ours != Some("");
+            if metric {
+                let word = ours.unwrap_or(word);
+                let renamed = chart.contains(&format!("\"name\": \"{word}\""));
+                assert!(known.contains_key(word) || renamed, "{name}: there is no metric {word}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 /// Runs each command line of a document's `sh` blocks that runs the program, and answers how many there were.
@@ -184,4 +269,43 @@ fn links_between_documents_lead_somewhere() {
             }
         }
     }
+}
+
+/// The text of every Rust file below a folder.
+fn rust(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *into += &fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+/// By its function, by its name in a macro, or by the folder of its golden case.
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        rust(&root.join(folder), &mut code);
+    }
+    let text = document("docs/security.md");
+    let (_, table) = text.split_once("| which tests show it |\n").unwrap();
+    let mut count = 0;
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            let there = code.contains(&format!("fn {name}("))
+                || code.contains(&format!("    {name}: "))
+                || root.join("tests/golden").join(name).join("in.yaml").exists()
+                || root.join(name).join("main.rs").exists();
+            assert!(there, "there is no test {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
 }
