@@ -9,7 +9,9 @@ use crate::{
     metrics::Metrics,
     seen::Seen,
     server::{
+        Heart,
         connection::{Handler, Reply},
+        pace::Answering,
         refuse::{Refused, text, typed},
     },
 };
@@ -46,6 +48,7 @@ pub(crate) struct Admin {
     pub(crate) checks: Vec<Check>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Arc<Decisions>,
+    pub(crate) heart: Arc<Heart>,
     pub(crate) draining: CancellationToken,
 }
 
@@ -61,6 +64,7 @@ impl Admin {
         // A process whose configuration was broken at its start has ended.
         let fixed = [
             ("serving", serving),
+            ("reviews", self.heart.ready()),
             ("certificate", self.certificates.ready(SystemTime::now())),
             ("configuration", Ok(())),
         ];
@@ -76,6 +80,14 @@ impl Admin {
             }
         }
         text(status, lines)
+    }
+
+    /// Whether the process does its work at all. What it works on, such as certificates, no restart would mend.
+    fn alive(&self) -> Reply {
+        match self.heart.alive() {
+            Ok(()) => text(StatusCode::OK, "ok\n"),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        }
     }
 
     fn metrics(&self) -> Reply {
@@ -104,7 +116,7 @@ impl Pages {
             }
         };
         match path {
-            "/livez" => Ok(text(StatusCode::OK, "ok\n")),
+            "/livez" => Ok(self.admin.alive()),
             "/readyz" => Ok(self.admin.ready()),
             "/metrics" => Ok(self.admin.metrics()),
             "/config" => json(view::of(&self.admin.rules.load().rules, &self.admin.seen.load().secrets)),
@@ -115,7 +127,7 @@ impl Pages {
 }
 
 impl Handler for Pages {
-    async fn handle(&self, request: Request<Incoming>) -> Reply {
+    async fn handle(&self, request: Request<Incoming>, _: Answering) -> Reply {
         match self.page(request.uri().path()) {
             Ok(_) if request.method() != Method::GET && request.method() != Method::HEAD => {
                 Refused::Method(Method::GET).reply()
@@ -141,6 +153,7 @@ mod tests {
             checks,
             metrics,
             decisions: Arc::default(),
+            heart: Arc::new(Heart::new(std::time::Duration::from_secs(30))),
             draining: CancellationToken::new(),
         })
     }

@@ -8,8 +8,8 @@ mod envelope;
 mod object;
 
 use crate::{
-    decide::{Selection, decide_pod, wrong},
-    pod::Mapping,
+    decide::{Selection, decide_pod, too_many, wrong},
+    pod::{Mapping, NAME, budget, cut},
     rules::Rules,
     seen::{Moment, Seen},
     select::{Decision, SkipReason, Subject},
@@ -30,7 +30,10 @@ pub struct Answer {
     pub about: About,
 }
 
-/// Whom a review was about.
+/// The longest uid, in bytes.
+const LONGEST_UID: usize = 256;
+
+/// Whom a review was about. Names are cut to what Kubernetes takes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct About {
     /// The review's uid.
@@ -55,6 +58,9 @@ pub enum Refusal {
     /// Nothing to echo.
     #[error("the review has no request.uid")]
     NoUid,
+    /// Too much to echo: the API server's are UUIDs.
+    #[error("request.uid has more than {LONGEST_UID} bytes")]
+    LongUid,
 }
 
 /// Answers a review by what is known of the cluster `now`, in seconds since 1970. A fault of ours is `allowed: true` without a
@@ -68,6 +74,9 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
     let (moment, mut selection) = (Moment { seen, now }, None);
     let review = match read(text, AsPod { rules, moment, selection: &mut selection }) {
         Ok(review) => review,
+        Err(_) if budget::is_spent() => {
+            return unread(body, |creates| if creates { too_many(selection) } else { not_applicable() });
+        }
         Err(error) => return unreadable_pod(body, &error),
     };
     let (envelope, request) = opened(review)?;
@@ -77,7 +86,7 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
             let selection = selection.unwrap_or_else(|| Selection::of(pod.metadata(), subject, rules));
             decide_pod(pod, selection, subject, rules)
         }
-        _ => Decision::skip(SkipReason::NotApplicable, ""),
+        _ => not_applicable(),
     };
     let profile = decision.profile.and_then(|p| rules.config.profiles.get(p)).map(|p| p.name.as_str());
     Ok(Answer { body: envelope.answer(&decision, profile), about: request.about(), decision })
@@ -89,14 +98,24 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
 ///
 /// There is no review to answer.
 pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
+    unread(
+        body,
+        |creates| {
+            if creates { Decision::skip(SkipReason::InternalError, why) } else { not_applicable() }
+        },
+    )
+}
+
+fn not_applicable() -> Decision {
+    Decision::skip(SkipReason::NotApplicable, "")
+}
+
+/// The answer that is decided by nothing but whether the review is of the creation of a pod.
+fn unread(body: &[u8], decide: impl FnOnce(bool) -> Decision) -> Result<Answer, Refusal> {
     let text = utf8(body)?;
     let review = read(text, AsUnread).map_err(|e| Refusal::Unreadable(wrong(&e)))?;
     let (envelope, request) = opened(review)?;
-    let decision = if request.creates_a_pod() {
-        Decision::skip(SkipReason::InternalError, why)
-    } else {
-        Decision::skip(SkipReason::NotApplicable, "")
-    };
+    let decision = decide(request.creates_a_pod());
     Ok(Answer { body: envelope.answer(&decision, None), about: request.about(), decision })
 }
 
@@ -127,6 +146,9 @@ fn opened<O>(review: Review<'_, O>) -> Result<(Envelope<'_>, Request<'_, O>), Re
     if request.uid.is_empty() {
         return Err(Refusal::NoUid);
     }
+    if request.uid.len() > LONGEST_UID {
+        return Err(Refusal::LongUid);
+    }
     Ok((Envelope { api_version, uid: request.uid.clone() }, request))
 }
 
@@ -135,8 +157,8 @@ impl<O: Name> Request<'_, O> {
         let name = || self.object.as_ref().map(Name::name).unwrap_or_default();
         About {
             uid: self.uid.to_string(),
-            namespace: self.namespace.to_string(),
-            name: if self.name.is_empty() { name() } else { self.name.to_string() },
+            namespace: cut(&self.namespace, NAME).to_owned(),
+            name: if self.name.is_empty() { name() } else { cut(&self.name, NAME).to_owned() },
             dry_run: self.dry_run,
         }
     }

@@ -1,6 +1,6 @@
 //! The command line: arguments and wiring, one file per command.
 //!
-//! Exit codes: 0 done; 1 `--check` found something to change, or `probe` found no way to the injector; 2 usage or configuration; 3 unreadable input; 130 and 143 where a
+//! Exit codes: 0 done; 1 `--check` found something to change, or `probe` found no way to the injector; 2 usage or configuration; 3 unreadable or empty input; 130 and 143 where a
 //! second SIGINT or SIGTERM ended `serve` at once.
 
 mod config;
@@ -11,9 +11,13 @@ mod serve;
 use crate::{config as values, shutdown::Signal};
 use clap::{Parser, Subcommand};
 use std::{
+    fs::File,
     io::{self, Read, Write},
     process::ExitCode,
 };
+
+/// The most bytes of one input: a file that does not end is noticed before memory does.
+const LARGEST_INPUT: u64 = 256 << 20;
 
 /// Adds the Datadog Agent sidecar to pods on EKS Fargate.
 #[derive(Debug, Parser)]
@@ -43,7 +47,7 @@ enum Exit {
     NotProved,
     /// 2: the arguments or the configuration.
     Configuration,
-    /// 3: input that cannot be read.
+    /// 3: input that cannot be read, or holds nothing to read.
     Unreadable,
     /// 130 or 143: a second signal ended it at once.
     Signalled(Signal),
@@ -93,11 +97,18 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 }
 
 /// The content of a file, or of standard input where its name is `-`.
+///
+/// # Errors
+///
+/// It cannot be read, or is larger than any configuration or manifest is.
 fn read_input(file: &str) -> io::Result<Vec<u8>> {
-    if file != "-" {
-        return std::fs::read(file);
-    }
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes)?;
+    let input: Box<dyn Read> =
+        if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    input.take(LARGEST_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_INPUT {
+        let message = format!("it is larger than {} MiB", LARGEST_INPUT >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
     Ok(bytes)
 }

@@ -6,11 +6,12 @@ mod unreadable;
 use crate::{
     config::OnMissingSecret,
     patch::Fault,
-    pod::{Extent, Metadata, Pairs, Pod},
+    pod::{Annotations, Extent, Metadata, Pairs, Pod, budget},
     rules::{Missing, Rules},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
+pub(crate) use questions::may_be_agent;
 use questions::{NO_CONTAINERS, refused};
 pub use unreadable::Unreadable;
 pub(crate) use unreadable::wrong;
@@ -25,7 +26,10 @@ pub const PROBE_LABEL: &str = "agent.datadoghq.com/sidecar-injector-probe";
 ///
 /// The text is not JSON, or not the shape of a pod.
 pub fn decide(pod: &[u8], subject: Subject<'_>, rules: &Rules) -> Result<Decision, Unreadable> {
-    let pod: Pod<'_> = serde_json::from_slice(pod)?;
+    let pod: Pod<'_> = match serde_json::from_slice(pod) {
+        Err(_) if budget::is_spent() => return Ok(too_many(None)),
+        read => read?,
+    };
     let selection = Selection::of(pod.metadata(), subject, rules);
     Ok(decide_pod(&pod, selection, subject, rules))
 }
@@ -38,8 +42,12 @@ pub(crate) fn decide_pod(
     rules: &Rules,
 ) -> Decision {
     let metadata = pod.metadata();
+    if metadata.annotations.as_ref().is_some_and(|annotations| annotations.size() > Annotations::LIMIT) {
+        return too_complex(Some(selection), ANNOTATIONS);
+    }
     let Some(spec) = &pod.spec else {
-        return Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS);
+        let expected = selection != Selection::Nothing;
+        return Decision { expected, ..Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS) };
     };
     if selection == Selection::Probe {
         let detail = "it probes the installation";
@@ -70,6 +78,7 @@ pub(crate) fn decide_pod(
             let (reason, detail) = match obstacle {
                 Obstacle::Conflict(detail) => (SkipReason::Conflict, detail),
                 Obstacle::TooLarge(detail) => (SkipReason::TooLarge, detail),
+                Obstacle::TooComplex(detail) => (SkipReason::TooComplex, detail),
             };
             Decision { profile: Some(profile), expected: true, ..Decision::skip(reason, detail) }
         }
@@ -90,7 +99,26 @@ fn decided(outcome: Outcome, profile: usize, addition: Addition) -> Decision {
     Decision { profile: Some(profile), expected: true, ..decision }
 }
 
+/// A pod of which more would be kept than there is room for. Where `selection` is not known the pod may well have been meant.
+pub(crate) fn too_many(selection: Option<Selection>) -> Decision {
+    let most = budget::MOST;
+    too_complex(
+        selection,
+        format!("it has more than {most} list elements and map entries, as no real pod has"),
+    )
+}
+
+const ANNOTATIONS: &str = "its annotations have more than 262144 bytes, which the API server refuses";
+
+fn too_complex(selection: Option<Selection>, detail: impl Into<String>) -> Decision {
+    let expected = selection != Some(Selection::Nothing);
+    Decision { expected, ..Decision::skip(SkipReason::TooComplex, detail) }
+}
+
 fn faulty(fault: &Fault) -> Decision {
+    if *fault == Fault::TooLong {
+        return too_complex(None, fault.to_string());
+    }
     Decision::skip(SkipReason::InternalError, format!("a fault of the injector's: {fault}"))
 }
 

@@ -1,19 +1,29 @@
 //! Manifests in, injected manifests out, without touching a file: what the command `inject` does between reading and writing.
 
+mod admitted;
 mod diff;
+mod mistakes;
+mod other;
 mod output;
+mod page;
+mod place;
+mod tally;
+mod unmatched;
 
 use crate::{
+    config::Selector,
     decide::Unreadable,
     manifest::{self, Document, Fault},
     rules::Namespaces,
-    select::{Decision, Outcome, SkipReason, Subject},
-    workload::{self, ObjectName, Workload},
+    select::{Decision, Subject},
+    workload::{self, ObjectName},
 };
+use page::page;
 use serde_json::{Map, Value};
 
 pub use diff::diff;
 pub use output::{json, names, patches, yaml};
+pub use tally::{Fate, summary, unmatched};
 
 /// A file as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +41,10 @@ pub struct Assumptions {
     pub namespace: Option<String>,
     /// Labels of namespaces, over those of Namespace documents in the input.
     pub namespace_labels: Namespaces,
+    /// The selectors in force, of which messages speak.
+    pub selectors: Vec<Selector>,
+    /// Whether the configuration switches injection off.
+    pub off: bool,
 }
 
 /// A file with what was decided of it.
@@ -55,6 +69,10 @@ pub struct Page<'a> {
     pub names: Vec<ObjectName>,
     /// For people, a line each: warnings, skips, what is lost.
     pub notes: Vec<String>,
+    /// What became of each pod or pod template.
+    pub fates: Vec<Fate>,
+    /// A line for each pod that no selector matches and nobody asked to inject.
+    pub unmatched: Vec<String>,
 }
 
 /// A document that cannot be read.
@@ -80,7 +98,8 @@ pub fn inject<'a>(
         match manifest::read(&input.text) {
             Ok(documents) => read.push((input.name.as_str(), documents)),
             Err(faults) => {
-                unread.extend(faults.into_iter().map(|fault| Unread { name: input.name.clone(), fault }));
+                let faults = faults.into_iter().map(|fault| hinted(fault, &input.text));
+                unread.extend(faults.map(|fault| Unread { name: input.name.clone(), fault }));
             }
         }
     }
@@ -96,103 +115,46 @@ pub fn inject<'a>(
     for (name, labels) in &assumptions.namespace_labels {
         namespaces.entry(name.clone()).or_default().extend(labels.clone());
     }
-    let namespace = assumptions.namespace.as_deref().unwrap_or("default");
-    let page = |name: &str, document| page(name, document, namespace, &namespaces, &decide);
+    let all =
+        read.iter().flat_map(|(name, documents)| documents.iter().map(move |document| (*name, document)));
+    let patches = other::patch_files(all);
+    let around = Around { assumptions, namespaces: &namespaces, patches: &patches };
     Ok(read
         .into_iter()
         .map(|(name, documents)| Sheet {
             name,
-            pages: documents.into_iter().map(|document| page(name, document)).collect(),
+            pages: documents.into_iter().map(|document| page(name, document, &around, &decide)).collect(),
         })
         .collect())
 }
 
-fn page<'a>(
-    file: &str,
-    document: Document<'a>,
-    namespace: &str,
-    namespaces: &Namespaces,
-    decide: &impl Fn(&[u8], Subject<'_>) -> Result<Decision, Unreadable>,
-) -> Page<'a> {
-    let mut page =
-        Page { changed: None, operations: Vec::new(), names: Vec::new(), notes: Vec::new(), document };
-    let Some(value) = page.document.value.clone() else { return page };
-    for duplicate in &page.document.duplicates {
-        page.notes.push(format!("{file}: {duplicate}"));
+/// Says of inputs that hold no manifests at all, or a values file instead, that there is nothing to inject.
+pub fn unusable(sheets: &[Sheet<'_>]) -> Vec<String> {
+    let pages =
+        || sheets.iter().flat_map(|sheet| sheet.pages.iter().map(move |page| (sheet.name, &page.document)));
+    if !pages().any(|(_, document)| document.number > 0) {
+        let names: Vec<&str> = sheets.iter().map(|sheet| sheet.name).collect();
+        return vec![format!("no objects in {}", names.join(", "))];
     }
-    let mut root = Value::Object(value.clone());
-    for Workload { pointer, object } in workload::workloads(&value, namespace) {
-        let labels = workload::namespace_labels(namespaces, &object.namespace);
-        let subject = Subject { namespace: &object.namespace, namespace_labels: Some(&labels), moment: None };
-        let applied = match template(&root, &pointer, |pod| decide(pod, subject)) {
-            Ok(decision) => {
-                page.notes.extend(decision.warnings.iter().map(|warning| format!("{object}: {warning}")));
-                page.notes.extend(skip_note(&object, decision.outcome, &decision.detail));
-                apply(&mut root, &pointer, &decision.patch)
-            }
-            Err(error) => Err(error),
-        };
-        match applied {
-            Ok(operations) if operations.is_empty() => {}
-            Ok(operations) => {
-                page.operations.extend(operations);
-                page.names.push(object);
-            }
-            Err(error) => {
-                let internal = Outcome::Skipped(SkipReason::InternalError);
-                page.notes.extend(skip_note(&object, internal, &error));
-            }
-        }
-    }
-    if let (false, Value::Object(root)) = (page.operations.is_empty(), root) {
-        if page.document.comments && page.document.syntax == manifest::Syntax::Yaml {
-            page.notes.push(format!(
-                "{file}: document {} was written anew: of its comments only those before its first line are kept",
-                page.document.number
-            ));
-        }
-        page.changed = Some(root);
-    }
-    page
+    let values = pages().filter(|(_, document)| document.value.as_ref().is_some_and(other::is_values));
+    values
+        .map(|(name, Document { number, .. })| {
+            format!("{name}: document {number} is a values file and no Kubernetes object, for it has no kind; did you mean --config {name}?")
+        })
+        .collect()
 }
 
-/// The decision of the template at `pointer`.
-fn template(
-    root: &Value,
-    pointer: &str,
-    decide: impl Fn(&[u8]) -> Result<Decision, Unreadable>,
-) -> Result<Decision, String> {
-    let pod = root.pointer(pointer).ok_or_else(|| format!("{pointer} is gone"))?;
-    let pod = serde_json::to_vec(pod).map_err(|error| error.to_string())?;
-    decide(&pod).map_err(|error| error.to_string())
+/// What a page is decided with.
+struct Around<'a> {
+    assumptions: &'a Assumptions,
+    namespaces: &'a Namespaces,
+    patches: &'a other::Patches,
 }
 
-/// Applies a patch of the template at `pointer`, wholly or not at all. Returns its operations from the root.
-fn apply(root: &mut Value, pointer: &str, patch: &[u8]) -> Result<Vec<Value>, String> {
-    if patch.is_empty() {
-        return Ok(Vec::new());
+fn hinted(fault: Fault, text: &str) -> Fault {
+    if !text.contains("{{") {
+        return fault;
     }
-    let broken = |error: &dyn std::fmt::Display| format!("the patch does not apply: {error}");
-    let mut operations: Vec<Value> = serde_json::from_slice(patch).map_err(|error| broken(&error))?;
-    for operation in &mut operations {
-        for key in ["path", "from"] {
-            if let Some(Value::String(path)) = operation.get_mut(key) {
-                path.insert_str(0, pointer);
-            }
-        }
-    }
-    let patch: json_patch::Patch =
-        serde_json::from_value(Value::Array(operations.clone())).map_err(|error| broken(&error))?;
-    json_patch::patch(root, &patch).map_err(|error| broken(&error))?;
-    Ok(operations)
-}
-
-/// The line of a skip that a person would want to know of.
-fn skip_note(object: &ObjectName, outcome: Outcome, detail: &str) -> Option<String> {
-    let Outcome::Skipped(reason) = outcome else { return None };
-    if matches!(reason, SkipReason::NoMatch | SkipReason::NotApplicable) {
-        return None;
-    }
-    let separator = if detail.is_empty() { "" } else { ": " };
-    Some(format!("{object}: skipped: {}{separator}{detail}", reason.label()))
+    let message = format!("{}; this looks like a Helm template: run helm template first", fault.message);
+    Fault { message, ..fault }
 }

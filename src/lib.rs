@@ -23,6 +23,7 @@ pub mod in_force;
 pub mod inject;
 pub mod manifest;
 pub mod metrics;
+mod near;
 pub mod patch;
 pub mod pod;
 pub mod quantity;

@@ -26,8 +26,10 @@ pub struct Document<'a> {
     pub text: &'a str,
     /// Counted from 1 over the documents that hold something; 0 where this one is empty.
     pub number: usize,
-    /// What it holds; `None` where it is empty or only comments.
+    /// What it holds; `None` where it is empty, only comments or a patch.
     pub value: Option<Map<String, Value>>,
+    /// Whether it is a JSON patch (RFC 6902), which is a list and no manifest.
+    pub patch: bool,
     /// How it is written.
     pub syntax: Syntax,
     /// Whether there are comments.
@@ -76,7 +78,7 @@ pub fn read(text: &str) -> Result<Vec<Document<'_>>, Vec<Fault>> {
     for chunk in split::chunks(text) {
         match chunk_documents(&chunk, number + 1) {
             Ok(found) => {
-                number += found.iter().filter(|document| document.value.is_some()).count();
+                number += found.iter().filter(|document| document.number > 0).count();
                 documents.extend(found);
             }
             Err(fault) => {
@@ -160,21 +162,32 @@ fn yaml_document<'a>(chunk: &Chunk<'a>, number: usize) -> Result<Document<'a>, F
     for duplicate in &mut duplicates {
         *duplicate = chunk.place(duplicate.clone(), number);
     }
+    let patch = is_patch(&value);
+    let number_held = if value.is_null() { 0 } else { number };
     let value = match value {
         Value::Null => None,
         Value::Object(value) => Some(value),
+        Value::Array(_) if patch => None,
         other => return Err(not_an_object(chunk, chunk.head, number, &other)),
     };
     Ok(Document {
         text: chunk.text,
-        number: if value.is_some() { number } else { 0 },
+        number: number_held,
         value,
+        patch,
         syntax: Syntax::Yaml,
         comments,
         duplicates,
         head: chunk.head,
         end: chunk.end,
     })
+}
+
+/// Whether a value is a list of operations as RFC 6902 has them.
+fn is_patch(value: &Value) -> bool {
+    let is_operation =
+        |item: &Value| ["op", "path"].iter().all(|key| item.get(key).is_some_and(Value::is_string));
+    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(is_operation))
 }
 
 fn not_an_object(chunk: &Chunk<'_>, offset: usize, number: usize, value: &Value) -> Fault {

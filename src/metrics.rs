@@ -35,6 +35,8 @@ pub struct Metrics {
     pub panics: Counter,
     /// When the last review was answered, in seconds since 1970.
     pub last_review: Gauge,
+    /// Connections that gave way to newer ones.
+    pub connections_given_up: Counter,
     /// Connections open after their TLS handshake.
     pub connections: Gauge,
     /// Connections that found the limit reached and were answered 503.
@@ -112,6 +114,7 @@ impl Metrics {
             last_review: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
+            connections_given_up: Counter::default(),
             certificate_expiry: Gauge::default(),
             ca_expiry: Gauge::default(),
             secrets_watched: Gauge::default(),
@@ -139,6 +142,11 @@ impl Metrics {
             it.last_review.clone(),
         );
         r.register("connections", "Connections open after their handshake", it.connections.clone());
+        r.register(
+            "connections_given_up",
+            "Connections that ended, the longest waiting first, so that newer ones had a place",
+            it.connections_given_up.clone(),
+        );
         r.register(
             "connections_refused",
             "Connections beyond the limit, answered 503",

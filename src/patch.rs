@@ -14,6 +14,9 @@ pub use text::{push_string, string};
 
 use std::borrow::Cow;
 
+/// The longest patch, in bytes: a hundred times what a pod of many containers needs.
+pub const LONGEST: usize = 1 << 20;
+
 /// One step of a JSON pointer (RFC 6901).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
@@ -80,6 +83,9 @@ impl<'a> Patch<'a> {
     /// Adds elements to a list, the first of them at a place and the others behind it.
     fn add_all(&mut self, list: &[Step<'a>], mut place: Step<'_>, elements: &[Cow<'_, str>]) {
         let Some((first, others)) = elements.split_first() else { return };
+        if self.is_too_long() {
+            return;
+        }
         if let Err(fault) = self.shape.add_all(list, &place, elements.len()) {
             self.fault.get_or_insert(fault);
             return;
@@ -132,6 +138,7 @@ impl<'a> Patch<'a> {
     ///
     /// The first operation that would not apply: a fault of ours.
     pub fn finish(mut self) -> Result<Vec<u8>, Fault> {
+        self.is_too_long();
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -165,7 +172,19 @@ impl<'a> Patch<'a> {
         self.shape.grow(place, missing, outline);
     }
 
+    /// Nothing is written behind the end of the longest patch.
+    fn is_too_long(&mut self) -> bool {
+        let too_long = self.text.len() > LONGEST;
+        if too_long {
+            self.fault.get_or_insert(Fault::TooLong);
+        }
+        too_long
+    }
+
     fn record(&mut self, op: &'static str, path: &[Step<'a>], value: Option<impl FnOnce(&mut String)>) {
+        if self.is_too_long() {
+            return;
+        }
         let checked = match op {
             "add" => self.shape.add(path),
             "replace" => self.shape.at(path).map(drop).ok_or(Fault::Missing),

@@ -5,6 +5,7 @@
 
 mod annotations;
 mod brief;
+pub mod budget;
 mod container;
 mod env;
 mod list;
@@ -21,7 +22,7 @@ pub use list::List;
 pub use mapping::{Mapping, ReadMap, once};
 pub use read::{Extent, Nullable, Read};
 pub use security::{Capabilities, ContainerSecurity, PodSecurity, Seccomp};
-pub use text::{Number, Pairs, Present, Text};
+pub use text::{NAME, Number, Pairs, Present, Text, cut};
 pub use volume::{Source, Volume};
 
 use serde::Deserialize;
@@ -144,6 +145,11 @@ impl<'a> Spec<'a> {
     /// The volumes, or none.
     pub fn volumes(&self) -> &[Volume<'a>] {
         self.volumes.as_deref().unwrap_or_default()
+    }
+
+    /// Whether an init container or container is `null`.
+    pub fn has_null_container(&self) -> bool {
+        [&self.init_containers, &self.containers].into_iter().flatten().any(List::has_null)
     }
 
     /// Init containers and containers.

@@ -33,6 +33,9 @@ pub enum QuantityError {
         "is no quantity: after the number comes nothing or one of n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"
     )]
     UnknownSuffix,
+    /// An exponent that no amount of anything needs.
+    #[error("is no usable quantity: its exponent is beyond 18")]
+    Exponent,
     /// More digits than are computed exactly.
     #[error("is no usable quantity: it has more than 20 significant digits")]
     TooLong,
@@ -80,6 +83,44 @@ pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
     let nanos = shift(mantissa, exponent);
     Ok(Quantity { nanos: if negative { -nanos } else { nanos } })
 }
+
+/// Parses a quantity that is to be written somewhere: the API server accepts any exponent, and computes for minutes on some.
+pub fn parse_bounded(text: &str) -> Result<Quantity, QuantityError> {
+    let parsed = parse(text)?;
+    let exponent =
+        text.find(['e', 'E']).and_then(|at| text.get(at + 1..)).filter(|digits| !digits.is_empty());
+    match exponent.map(str::parse::<i8>) {
+        Some(Ok(-18..=18)) | None => Ok(parsed),
+        Some(_) => Err(QuantityError::Exponent),
+    }
+}
+
+/// Writes a quantity in Kubernetes' canonical form, such as `500m` for `0.5` and `1Gi` for `1024Mi`.
+///
+/// # Errors
+///
+/// It is none, or its exponent is beyond 18.
+pub fn canonical(text: &str) -> Result<String, QuantityError> {
+    let Quantity { nanos } = parse_bounded(text)?;
+    let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
+    let (mut number, mut suffix) = (nanos, 0);
+    if text.ends_with('i') && nanos % NANOS == 0 {
+        number /= NANOS;
+        while number != 0 && number % 1024 == 0 && suffix < BINARY.len() - 1 {
+            number /= 1024;
+            suffix += 1;
+        }
+        return Ok(format!("{sign}{number}{}", BINARY[suffix]));
+    }
+    while number != 0 && number % 1000 == 0 && suffix < DECIMAL.len() - 1 {
+        number /= 1000;
+        suffix += 1;
+    }
+    Ok(format!("{sign}{number}{}", if number == 0 { "" } else { DECIMAL[suffix] }))
+}
+
+const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 
 impl Quantity {
     /// Nothing.
@@ -229,15 +270,46 @@ mod tests {
         assert_eq!(parse("123456789012345678901"), Err(QuantityError::TooLong));
     }
 
+    #[test]
+    fn the_canonical_form_is_that_of_kubernetes() {
+        for (text, expected) in [
+            ("0.5", "500m"),
+            ("512Mi", "512Mi"),
+            ("1024Mi", "1Gi"),
+            ("1.5Gi", "1536Mi"),
+            ("0.5Ki", "512"),
+            ("1e3", "1k"),
+            ("1E", "1E"),
+            ("100m", "100m"),
+            ("-1000m", "-1"),
+            ("0Mi", "0"),
+            ("0", "0"),
+            ("1e-9", "1n"),
+        ] {
+            assert_eq!(canonical(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["1e-2147483649", "1e19", "1E-19", "1e99999999999999999999"] {
+            assert!(canonical(text).is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
+        fn the_canonical_form_means_the_same(text in "-?[0-9]{1,6}(\\.[0-9]{1,3})?(n|u|m|k|M|G|Ki|Mi|Gi|e-?[0-9]|)") {
+            if let Ok(written) = canonical(&text) {
+                prop_assert_eq!(parse(&written), parse(&text));
+                prop_assert_eq!(canonical(&written), Ok(written));
+            }
+        }
+
+        #[test]
         fn never_panics(text in ".{0,40}") {
-            let _ = parse(&text);
+            let _ = (parse(&text), canonical(&text));
         }
 
         #[test]
         fn any_number_and_suffix(text in "[+-]?[0-9.]{0,30}([a-zA-Z]{0,3}|[eE][+-]?[0-9]{0,12})") {
-            let _ = parse(&text);
+            let _ = (parse(&text), canonical(&text));
         }
 
         #[test]

@@ -21,13 +21,15 @@ pub enum SkipReason {
     Conflict,
     /// With the sidecar the pod exceeds the largest size of Fargate, and without it didn't.
     TooLarge,
+    /// It has more parts than any real pod, so many annotations that the API server refuses it, or would need too large a patch.
+    TooComplex,
     /// An error of ours, or a patch that would not apply.
     InternalError,
 }
 
 impl SkipReason {
     /// Every reason, in the order of the questions.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotApplicable,
         Self::OptedOut,
         Self::NamespaceExcluded,
@@ -37,6 +39,7 @@ impl SkipReason {
         Self::SecretMissing,
         Self::Conflict,
         Self::TooLarge,
+        Self::TooComplex,
         Self::InternalError,
     ];
 
@@ -52,6 +55,7 @@ impl SkipReason {
             Self::SecretMissing => "secret_missing",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::TooComplex => "too_complex",
             Self::InternalError => "internal_error",
         }
     }

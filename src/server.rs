@@ -3,16 +3,20 @@
 mod accept;
 mod body;
 pub(crate) mod connection;
+mod holdings;
 mod limits;
 mod listen;
-mod pace;
+pub(crate) mod pace;
+mod places;
 pub(crate) mod refuse;
 mod review;
+mod skips;
 mod thread;
 mod tls;
 
 pub use limits::{Limits, Timeouts};
 pub use review::{Admission, PATH, Reviewer};
+pub(crate) use thread::Heart;
 
 use crate::{
     admin::{Admin, Check},
@@ -26,15 +30,22 @@ use crate::{
 use accept::Acceptor;
 use arc_swap::ArcSwap;
 use connection::{Protocol, Shared};
+use holdings::Holdings;
 use limits::Budget;
 use listen::listen;
+use pace::Pace;
+use places::{Found, Place, Places};
 use review::Reviews;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use thread::Thread;
 use tokio::{
     io::BufReader,
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,8 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What is read of a socket at once, in bytes: a whole TLS record, so most reviews. rustls alone reads 4 kB.
 const READ_AHEAD: usize = 16 << 10;
 
-/// Admin connections at once. It serves a kubelet, a scraper and a person.
-const ADMIN_CONNECTIONS: usize = 64;
+/// What of an answer may wait behind the socket, encrypted, in bytes; the rest waits where it is counted.
+const WRITTEN_AHEAD: usize = 32 << 10;
 
 /// Where to listen, and within which bounds.
 #[derive(Clone, Copy, Debug)]
@@ -116,10 +127,10 @@ impl Args {
     /// Takes both addresses, so that a server that cannot listen fails before anything has started.
     pub async fn bind(self) -> Result<Bound, BindError> {
         let thread = Thread::start("reviews").map_err(BindError::Thread)?;
-        let reviews = listen(self.bind).await?;
+        let reviews = listen(self.bind)?;
         let reviews =
             thread.take(reviews).map_err(|source| BindError::Address { address: self.bind, source })?;
-        let admin = listen(self.admin_bind).await?;
+        let admin = listen(self.admin_bind)?;
         Ok(Bound { args: self, reviews, admin, thread })
     }
 }
@@ -147,7 +158,9 @@ impl Bound {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let (shared, admin_shared) = (shared(timeouts), shared(timeouts));
+        let admin_timeouts = Timeouts { idle: timeouts.admin_idle, ..timeouts };
+        let (shared, admin_shared) = (shared(timeouts), shared(admin_timeouts));
+        let heart = Arc::new(Heart::new(timeouts.longest_review));
 
         let pages = Arc::new(Admin {
             rules: rules.clone(),
@@ -156,6 +169,7 @@ impl Bound {
             checks,
             metrics: metrics.clone(),
             decisions: decisions.clone(),
+            heart: heart.clone(),
             draining: draining.clone(),
         });
         let tls = TlsAcceptor::from(Arc::new(tls::config(certificates)?));
@@ -169,20 +183,22 @@ impl Bound {
                 limits,
                 timeouts,
                 in_flight: Budget::new(limits.reviews),
-                bodies: Budget::new(limits.bodies),
+                bytes: Holdings::new(limits.bodies),
                 tasks: shared.tasks.clone(),
+                skips: skips::Skips::default(),
             }),
             tls,
             metrics,
-            connections: Budget::new(limits.connections),
+            places: Places::new(limits.connections),
             overflow: Budget::new(limits.overflow),
             shared: shared.clone(),
         });
         let acceptor = Acceptor::new(reviews, shared.closing.clone());
-        let handshakes = Arc::new(Semaphore::new(limits.handshakes));
-        tasks.spawn("reviews", |_| thread.run(reviews_server.accept(acceptor, handshakes)));
+        tasks.spawn("reviews", |_| thread.run(reviews_server.accept(acceptor)));
+        tasks.spawn("heart", |stop| thread.run(heart.beat(stop)));
         let acceptor = Acceptor::new(admin, admin_shared.closing.clone());
-        tasks.spawn("admin", |_| accept_admin(acceptor, pages, admin_shared.clone()));
+        let places = Places::new(limits.admin_connections);
+        tasks.spawn("admin", |_| accept_admin(acceptor, pages, places, admin_shared.clone()));
         Ok(Running { tasks, shared, admin: admin_shared, thread })
     }
 }
@@ -217,27 +233,48 @@ struct ReviewServer<R> {
     handler: Arc<Reviews<R>>,
     tls: TlsAcceptor,
     metrics: Arc<Metrics>,
-    connections: Budget,
+    places: Places,
     overflow: Budget,
     shared: Shared,
 }
 
 impl<R: Reviewer> ReviewServer<R> {
-    async fn accept(self: Arc<Self>, acceptor: Acceptor, handshakes: Arc<Semaphore>) {
+    async fn accept(self: Arc<Self>, acceptor: Acceptor) {
         // Keeps "all connections have ended" from being true while some are still in the queue.
         let _accepting = self.shared.tasks.token();
-        // The semaphore is never closed.
-        while let Ok(handshake) = handshakes.clone().acquire_owned().await {
-            let Some((stream, _)) = acceptor.next().await else { break };
-            self.shared.tasks.spawn(self.clone().connection(stream, handshake));
+        while let Some((stream, peer)) = acceptor.next().await {
+            let pace = Pace::new(&self.shared.timeouts);
+            let place = self.place(peer.ip(), &pace);
+            self.shared.tasks.spawn(self.clone().connection(stream, place, pace));
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, handshake: OwnedSemaphorePermit) {
+    fn place(&self, peer: IpAddr, pace: &Arc<Pace>) -> Option<Place> {
+        match self.places.take(peer, pace) {
+            Found::Free(place) => Some(place),
+            Found::GivenUp(place) => {
+                self.metrics.connections_given_up.inc();
+                Some(place)
+            }
+            Found::Nothing => {
+                self.metrics.connections_refused.inc();
+                None
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, place: Option<Place>, pace: Arc<Pace>) {
+        let overflow = if place.is_none() { self.overflow.claim() } else { None };
+        if place.is_none() && overflow.is_none() {
+            return;
+        }
         let accepted = self.tls.accept(BufReader::with_capacity(READ_AHEAD, stream));
-        let accepted = tokio::time::timeout(self.shared.timeouts.handshake, accepted).await;
-        drop(handshake);
-        let stream = match accepted {
+        let accepted = tokio::time::timeout(self.shared.timeouts.handshake, accepted);
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            () = pace.ended() => return,
+        };
+        let mut stream = match accepted {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 // rustls' errors come as invalid data; other kinds are the socket's.
@@ -246,23 +283,23 @@ impl<R: Reviewer> ReviewServer<R> {
             }
             Err(elapsed) => return self.failed(HandshakeFailure::Timeout, elapsed),
         };
+        stream.get_mut().1.set_buffer_limit(Some(WRITTEN_AHEAD));
         let protocol = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        if let Some(_claim) = self.connections.claim(1) {
+        if place.is_some() {
             let open = self.metrics.connections.clone();
             open.inc();
             let _open = Defer(|| {
                 open.dec();
             });
-            connection::serve(stream, protocol, self.handler.clone(), &self.shared).await;
+            connection::serve(stream, protocol, self.handler.clone(), pace, &self.shared).await;
         } else {
-            self.metrics.connections_refused.inc();
-            let Some(_claim) = self.overflow.claim(1) else { return };
             let timeouts = Timeouts { idle: self.shared.timeouts.head, ..self.shared.timeouts };
             let shared = Shared { timeouts, ..self.shared.clone() };
-            connection::serve(stream, protocol, Arc::new(refuse::Busy), &shared).await;
+            let pace = Pace::new(&timeouts);
+            connection::serve(stream, protocol, Arc::new(refuse::Busy), pace, &shared).await;
         }
     }
 
@@ -272,15 +309,15 @@ impl<R: Reviewer> ReviewServer<R> {
     }
 }
 
-async fn accept_admin(acceptor: Acceptor, pages: Arc<Admin>, shared: Shared) {
-    let connections = Budget::new(ADMIN_CONNECTIONS);
+async fn accept_admin(acceptor: Acceptor, pages: Arc<Admin>, places: Places, shared: Shared) {
     while let Some((stream, peer)) = acceptor.next().await {
-        // Beyond the limit the connection is closed at once: whoever asks here asks again.
-        let Some(claim) = connections.claim(1) else { continue };
+        let pace = Pace::new(&shared.timeouts);
+        // Pages are made at once, so there is always one that waits.
+        let (Found::Free(place) | Found::GivenUp(place)) = places.take(peer.ip(), &pace) else { continue };
         let (handler, of) = (Arc::new(pages.for_peer(peer)), shared.clone());
         shared.tasks.spawn(async move {
-            connection::serve(stream, Protocol::Http1, handler, &of).await;
-            drop(claim);
+            connection::serve(stream, Protocol::Http1, handler, pace, &of).await;
+            drop(place);
         });
     }
 }

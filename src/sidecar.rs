@@ -24,7 +24,7 @@ mod token;
 mod volumes;
 mod warnings;
 
-pub(crate) use overrides::{OPT_OUT, OPT_OUT_LABEL, Overrides};
+pub(crate) use overrides::{ENABLED_LABEL, OPT_OUT, Overrides, SIDECAR_LABEL, annotations, misspelt};
 pub(crate) use record::STATUS;
 pub(crate) use template::Template;
 pub(crate) use warnings::shorten;
@@ -53,6 +53,8 @@ pub(crate) enum Obstacle {
     Conflict(String),
     /// With the sidecar there is no size of Fargate for the pod, and without it there is.
     TooLarge(String),
+    /// More would be added than a patch may hold.
+    TooComplex(String),
 }
 
 /// Whether a container is one of ours: applications' settings are none of its business.
@@ -119,17 +121,20 @@ pub(crate) fn inject(
         Cow::Owned(own) => Cow::Owned(container::resources(&own)),
     };
     let security = security::follow(&template.security, spec);
+    let token_mount = token::automatic(spec);
+    let token_mount = token_mount.as_deref();
+    let per_step = container::PerStep { token_mount, resources: &resources, security: &security };
 
     if let Some(cws) = &template.cws {
         if lacks_step(spec, cws::STEP)? {
-            plan.own_init.push(container::step(cws::STEP, &cws.step, &resources, &security));
+            plan.own_init.push(container::step(cws::STEP, &cws.step, &per_step));
         }
         let probe = ports.probe.as_deref().or(cws.probe.as_deref());
-        cws::wrap(&cws.entrypoints, &overrides.entrypoints, probe, spec, &mut plan);
+        cws::wrap(&cws.entrypoints, &overrides.entrypoints, probe, spec, &mut plan)?;
     }
     if template.read_only_root {
         if lacks_step(spec, COPY_STEP)? {
-            plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &resources, &security));
+            plan.own_init.push(container::step(COPY_STEP, &template.copy_step, &per_step));
         } else if ending.native {
             // It would come after the sidecar, which needs what it copies.
             return Err(named_as(COPY_STEP));
@@ -143,6 +148,7 @@ pub(crate) fn inject(
             native: ending.native,
             waits: ending.waits,
             socket_mount: socket_mount.as_deref(),
+            token_mount,
             ports: &ports,
             resources: &resources,
             security: &security,

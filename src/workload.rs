@@ -1,5 +1,7 @@
 //! Where the pod template lives in each kind.
 
+mod templates;
+
 use crate::rules::{Labels, Namespaces};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -10,13 +12,17 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// How deep Lists may hold Lists.
 const MAX_LISTS: usize = 16;
 
-/// A pod or pod template in a document.
+/// An object of a document with the pods that are made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workload {
-    /// Where it is: a JSON pointer from the document's root, empty for a Pod.
+pub struct Object {
+    /// The object's JSON pointer from the document's root, empty where the document is the object.
     pub pointer: String,
-    /// Whose it is.
-    pub object: ObjectName,
+    /// The object's `apiVersion`, empty where it has none.
+    pub api_version: String,
+    /// The object in messages.
+    pub name: ObjectName,
+    /// The JSON pointers of its pod templates from the document's root; a Pod is its own.
+    pub templates: Vec<String>,
 }
 
 /// An object in messages: `KIND/NAMESPACE/NAME`.
@@ -36,14 +42,17 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// The pods and pod templates of a document, in its order; those of a List are found in its items.
-pub fn workloads(document: &Map<String, Value>, default_namespace: &str) -> Vec<Workload> {
+/// Returns the objects of a document in its order; those of a List are its items.
+pub fn objects(document: &Map<String, Value>, default_namespace: &str) -> Vec<Object> {
     let mut found = Vec::new();
     each_object(document, "", "", 0, &mut |object, kind, pointer| {
-        let Some(template) = template_pointer(object, kind) else { return };
-        found.push(Workload {
-            pointer: format!("{pointer}{template}"),
-            object: object_name(object, kind, default_namespace),
+        let api_version = text(object, "apiVersion").unwrap_or_default();
+        let templates = templates::of(object, api_version, kind);
+        found.push(Object {
+            pointer: pointer.to_owned(),
+            api_version: api_version.to_owned(),
+            name: object_name(object, kind, default_namespace),
+            templates: templates.into_iter().map(|template| format!("{pointer}{template}")).collect(),
         });
     });
     found
@@ -93,23 +102,6 @@ fn each_object(
     }
 }
 
-/// Where an object has its pod template, where it has one.
-fn template_pointer(object: &Map<String, Value>, kind: &str) -> Option<&'static str> {
-    let pointer = match kind {
-        "Pod" => "",
-        "CronJob" => "/spec/jobTemplate/spec/template",
-        "PodTemplate" => "/template",
-        _ => "/spec/template",
-    };
-    let mut template = object;
-    for key in pointer.split('/').skip(1) {
-        template = template.get(key)?.as_object()?;
-    }
-    // Other kinds have templates of other things.
-    template.get("spec")?.as_object()?.get("containers")?.as_array()?;
-    Some(pointer)
-}
-
 fn object_name(object: &Map<String, Value>, kind: &str, default_namespace: &str) -> ObjectName {
     let metadata = object.get("metadata").and_then(Value::as_object);
     let field = |key| metadata.and_then(|metadata| text(metadata, key)).filter(|value| !value.is_empty());
@@ -130,8 +122,11 @@ mod tests {
     use serde_json::json;
 
     fn found(document: &Value) -> Vec<(String, String)> {
-        let found = workloads(document.as_object().unwrap(), "fallback");
-        found.into_iter().map(|w| (w.pointer, w.object.to_string())).collect()
+        let found = objects(document.as_object().unwrap(), "fallback");
+        let named = |object: Object| {
+            object.templates.into_iter().map(move |template| (template, object.name.to_string()))
+        };
+        found.into_iter().flat_map(named).collect()
     }
 
     #[test]
@@ -183,7 +178,6 @@ mod tests {
             json!({"kind": "Workflow", "spec": {"templates": []}}),
             json!({"kind": "SealedSecret", "spec": {"template": {"spec": {}}}}),
             json!({"kind": "Deployment", "spec": {"template": null}}),
-            json!({"kind": "Pod", "spec": {"containers": {}}}),
             json!({"kind": "List", "items": {}}),
         ] {
             assert_eq!(found(&document), []);

@@ -83,6 +83,7 @@ fn is_told(decision: &Decision, reason: SkipReason) -> bool {
         | SkipReason::AgentPresent
         | SkipReason::SecretMissing
         | SkipReason::Conflict
-        | SkipReason::TooLarge => decision.expected,
+        | SkipReason::TooLarge
+        | SkipReason::TooComplex => decision.expected,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::envelope::ReadObject;
 use crate::{
-    decide::Selection,
-    pod::{Extent, Mapping, Metadata, Nullable, Pod, Read, Text},
+    decide::{Selection, may_be_agent},
+    pod::{Extent, Mapping, Metadata, NAME, Nullable, Pod, Read, Text, cut},
     rules::Rules,
     seen::Moment,
     select::Subject,
@@ -33,7 +33,8 @@ impl<'de> ReadObject<'de> for AsPod<'_> {
             *self.selection = Some(selection);
             selection.extent()
         };
-        Nullable(Mapping(Read(extent))).deserialize(object)
+        let keep = |name: &str, image: &str| may_be_agent(name, image, self.rules);
+        Nullable(Mapping(Read { extent, keep })).deserialize(object)
     }
 }
 
@@ -51,7 +52,7 @@ impl<'de> ReadObject<'de> for AsUnread {
     }
 }
 
-/// What an object is called in a log.
+/// What an object is called in a log, no longer than a name may be.
 pub(super) trait Name {
     fn name(&self) -> String;
 }
@@ -59,7 +60,7 @@ pub(super) trait Name {
 impl Name for Pod<'_> {
     fn name(&self) -> String {
         let metadata = self.metadata();
-        if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }.to_string()
+        cut(if metadata.name.is_empty() { &metadata.generate_name } else { &metadata.name }, NAME).to_owned()
     }
 }
 
@@ -81,6 +82,6 @@ impl Name for Unread<'_> {
         }
         let object: Object<'_> = serde_json::from_str(self.0.get()).unwrap_or_default();
         let Metadata { name, generate_name } = object.metadata.unwrap_or_default();
-        if name.is_empty() { generate_name } else { name }.to_string()
+        cut(if name.is_empty() { &generate_name } else { &name }, NAME).to_owned()
     }
 }

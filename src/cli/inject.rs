@@ -21,13 +21,32 @@ use std::{
 /// What a directory is searched for.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Injects manifests offline: the same decisions as the webhook's.
+/// The style of the last line.
+const BOLD: &str = "\u{1b}[1m";
+
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  --check found something that would change
+  2  usage or configuration
+  3  unreadable or empty input, or a values file in place of manifests; nothing is printed on stdout
+
+Messages and a last line with counts go to stderr.
+
+Examples:
+  helm template . | datadog-sidecar-injector inject -f - --config values.yaml > injected.yaml
+  datadog-sidecar-injector inject -f manifests/ --config values.yaml --diff";
+
+/// Inject manifests offline, with the same decisions as the webhook's.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Inject {
     /// Manifests: a file, a directory (its *.yaml, *.yml and *.json, not recursive) or - for stdin; may be repeated.
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
     files: Vec<String>,
-    /// The configuration, in the shape of the Helm chart's values; without it, that of an empty file.
+    /// The configuration, in the shape of the Helm chart's values; by default pods with the label
+    /// agent.datadoghq.com/sidecar: fargate are injected.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
     /// The namespace of objects that name none.
@@ -39,19 +58,22 @@ pub(super) struct Inject {
     /// The injector's own namespace: never injected, and where the Cluster Agent is.
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
     own_namespace: String,
-    /// The version of the cluster the manifests are for.
+    /// The version of the cluster the manifests are for: from 1.29 on pods that end get a native sidecar.
     #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),
           value_parser = version::minor)]
     kubernetes_version: u32,
     /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
     output: Format,
-    /// Prints the change of each document that changes instead.
+    /// Print how each document changes, and not the documents.
     #[arg(long, conflicts_with_all = ["output", "check"])]
     diff: bool,
-    /// Prints only the names of what would change, and exits 1 if there is any.
+    /// Print only the names of what would change, and exit with 1 if there is any.
     #[arg(long, conflicts_with = "output")]
     check: bool,
+    /// Files without -f, of which the shell makes several out of one pattern.
+    #[arg(hide = true)]
+    stray: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -86,6 +108,12 @@ impl FromStr for NamespaceLabel {
 
 /// Runs the command. Nothing is printed on stdout unless everything could be read.
 pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
+    if let Some(stray) = args.stray.first() {
+        return Ok(fail(
+            Exit::Configuration,
+            &[format!("unexpected argument {stray}: repeat -f for each file")],
+        ));
+    }
     let rules = match load_rules(args) {
         Ok(rules) => rules,
         Err(problems) => return Ok(fail(Exit::Configuration, &problems)),
@@ -95,23 +123,30 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
         Ok(inputs) => inputs,
         Err(problems) => return Ok(fail(Exit::Unreadable, &problems)),
     };
-    let sheets =
-        inject::inject(&inputs, &assumptions(args), |pod, subject| decide::decide(pod, subject, &rules));
+    let sheets = inject::inject(&inputs, &assumptions(args, &rules), |pod, subject| {
+        decide::decide(pod, subject, &rules)
+    });
     let sheets = match sheets {
         Ok(sheets) => sheets,
         Err(unread) => return Ok(fail(Exit::Unreadable, &unread)),
     };
+    let unusable = inject::unusable(&sheets);
+    if !unusable.is_empty() {
+        return Ok(fail(Exit::Unreadable, &unusable));
+    }
     for page in sheets.iter().flat_map(|sheet| &sheet.pages) {
         say(&page.notes);
     }
+    say(&inject::unmatched(&sheets));
     let text = match args.output {
         _ if args.check => inject::names(&sheets),
-        _ if args.diff => inject::diff(&sheets, colour()),
+        _ if args.diff => inject::diff(&sheets, colour(io::stdout().is_terminal())),
         Format::Yaml => inject::yaml(&sheets),
         Format::Json => inject::json(&sheets),
         Format::Patch => inject::patches(&sheets),
     };
     print(&text).context("stdout")?;
+    say_in(BOLD, &[inject::summary(&sheets)]);
     Ok(if args.check && !text.is_empty() { Exit::WouldChange } else { Exit::Done })
 }
 
@@ -134,12 +169,17 @@ fn load_config(file: Option<&str>) -> Result<Config, Vec<String>> {
     config::load_bytes(&bytes, name).map_err(|problems| vec![problems.to_string()])
 }
 
-fn assumptions(args: &Inject) -> Assumptions {
+fn assumptions(args: &Inject, rules: &Rules) -> Assumptions {
     let mut namespace_labels = Namespaces::new();
     for NamespaceLabel { namespace, key, value } in args.namespace_labels.iter().cloned() {
         namespace_labels.entry(namespace).or_default().insert(key, value);
     }
-    Assumptions { namespace: Some(args.namespace.clone()), namespace_labels }
+    Assumptions {
+        namespace: Some(args.namespace.clone()),
+        namespace_labels,
+        selectors: rules.config.selectors.clone(),
+        off: !rules.config.enabled,
+    }
 }
 
 /// Reads every `-f`; the errors are those of all of them.
@@ -163,6 +203,9 @@ fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
 
 fn read(file: &str) -> Result<Input, String> {
     let name = if file == "-" { "stdin" } else { file };
+    if file == "-" && io::stdin().is_terminal() {
+        say(&["reading manifests from the terminal; end them with Ctrl-D"]);
+    }
     let bytes = read_input(file).map_err(|error| format!("{name}: {error}"))?;
     let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
     Ok(Input { name: name.to_owned(), text })
@@ -170,6 +213,10 @@ fn read(file: &str) -> Result<Input, String> {
 
 /// The files that an argument means: itself, or the manifests directly in a directory, sorted.
 fn expand(file: &str) -> anyhow::Result<Vec<String>> {
+    anyhow::ensure!(
+        !["http://", "https://"].iter().any(|scheme| file.starts_with(scheme)),
+        "{file}: addresses are not read; pipe what is there to -f -"
+    );
     let directory = Path::new(file);
     if file == "-" || !fs::metadata(directory).with_context(|| file.to_owned())?.is_dir() {
         return Ok(vec![file.to_owned()]);
@@ -184,7 +231,10 @@ fn expand(file: &str) -> anyhow::Result<Vec<String>> {
         }
     }
     found.sort();
-    anyhow::ensure!(!found.is_empty(), "{file}: no *.yaml, *.yml or *.json in this directory");
+    anyhow::ensure!(
+        !found.is_empty(),
+        "{file}: no *.yaml, *.yml or *.json in this directory; those below it are not read"
+    );
     Ok(found.iter().map(|path| path.display().to_string()).collect())
 }
 
@@ -197,8 +247,8 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-fn colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+fn colour(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
@@ -208,9 +258,16 @@ fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
 
 /// A line each on stderr.
 fn say(lines: &[impl ToString]) {
+    say_in("", lines);
+}
+
+/// A line each on stderr, with a style where that is a terminal.
+fn say_in(style: &str, lines: &[impl ToString]) {
     let mut stderr = io::stderr().lock();
+    let styled = !style.is_empty() && colour(stderr.is_terminal());
     for line in lines {
-        // There is nobody left to tell.
-        let _ = writeln!(stderr, "{}", line.to_string());
+        let line = line.to_string();
+        // There is nobody left to tell where this fails.
+        let _ = if styled { writeln!(stderr, "{style}{line}\u{1b}[0m") } else { writeln!(stderr, "{line}") };
     }
 }

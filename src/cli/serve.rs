@@ -79,18 +79,18 @@ pub(super) fn run(arguments: &Serve) -> anyhow::Result<Exit> {
     telemetry::init(&arguments.log_level)?;
     // Whoever installed one before us keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    raise_open_files();
+    let limits = Limits::default().within_open_files(raise_open_files());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(arguments.serve());
+    let served = runtime.block_on(arguments.serve(limits));
     // Does not wait for a read that hangs.
     runtime.shutdown_background();
     served
 }
 
 impl Serve {
-    async fn serve(&self) -> anyhow::Result<Exit> {
+    async fn serve(&self, limits: Limits) -> anyhow::Result<Exit> {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let mut running = self.start().await?;
+        let mut running = self.start(limits).await?;
         tokio::select! {
             _ = signals.next() => {}
             task = running.broken() => anyhow::bail!("the task {task:?} ended, which must not happen"),
@@ -102,7 +102,7 @@ impl Serve {
         }
     }
 
-    async fn start(&self) -> anyhow::Result<Running> {
+    async fn start(&self, limits: Limits) -> anyhow::Result<Running> {
         let Self {
             config,
             kubernetes_version,
@@ -129,10 +129,7 @@ impl Serve {
         let timeouts = Timeouts::default();
         let drain_delay = drain_delay.unwrap_or(if local { Duration::ZERO } else { timeouts.drain_delay });
         let timeouts = Timeouts { drain_delay, ..timeouts };
-        let bound =
-            server::Args { bind: *bind, admin_bind: *admin_bind, limits: Limits::default(), timeouts }
-                .bind()
-                .await?;
+        let bound = server::Args { bind: *bind, admin_bind: *admin_bind, limits, timeouts }.bind().await?;
 
         let metrics = Arc::new(Metrics::new());
         metrics.config.succeeded();
@@ -237,14 +234,15 @@ fn greet(address: SocketAddr, admin_address: SocketAddr, ca: Option<&std::path::
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Some runtimes allow 1024 open files unless one asks for more, as Go programs do by themselves.
-fn raise_open_files() {
+/// Some runtimes allow 1024 open files unless one asks for more, as Go programs do by themselves. Answers how many there may be.
+fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
         let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
         tracing::debug!(?current, ?maximum, ok = raised.is_ok(), "Raised the limit of open files");
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.

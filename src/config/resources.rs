@@ -51,7 +51,7 @@ fn checked(name: &str, text: &str, path: &Path, report: &mut Report) -> Option<Q
     if let Err(wrong) = names::resource(name) {
         report.add(path, wrong);
     }
-    match quantity::parse(text) {
+    match quantity::parse_bounded(text) {
         Err(wrong) => report.add(path, wrong.to_string()),
         Ok(amount) if amount < Quantity::ZERO => report.add(path, "must not be negative"),
         Ok(amount) if names::must_match(name) && !name.starts_with("hugepages-") && !amount.is_whole() => {

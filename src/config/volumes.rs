@@ -229,7 +229,7 @@ fn check_content(kind: &str, content: &Map<String, Value>, path: &Path, report: 
     }
     if let Some(size) = content.get("sizeLimit").filter(|size| kind == "emptyDir" && !size.is_null()) {
         let size = size.as_str().map_or_else(|| size.to_string(), str::to_owned);
-        if let Err(wrong) = quantity::parse(&size) {
+        if let Err(wrong) = quantity::parse_bounded(&size) {
             report.add(&path.key("sizeLimit"), wrong.to_string());
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Provider,
-    pod::{Annotations, Container, Metadata, Spec},
+    pod::{Annotations, Container, Metadata, NAME, Spec, cut},
     rules::Rules,
     select::{SkipReason, Subject},
     sidecar,
@@ -50,15 +50,16 @@ pub(super) fn refused(
             .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
     };
     let agent = || {
-        let is_agent = |c: &Container<'_>| is_agent(c, rules) || selected && acts_as_agent(c);
+        let is_agent =
+            |c: &Container<'_>| may_be_agent(&c.name, &c.image, rules) || selected && acts_as_agent(c);
         let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c))?;
-        Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", &*found.name)))
+        Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", cut(&found.name, NAME))))
     };
     opted_out().or_else(excluded).or_else(unsupported).or_else(agent)
 }
 
 fn opted_out(metadata: &Metadata<'_>) -> Option<&'static str> {
-    let label = metadata.labels.as_ref().and_then(|l| l.get(sidecar::OPT_OUT_LABEL));
+    let label = metadata.labels.as_ref().and_then(|l| l.get(sidecar::ENABLED_LABEL));
     let annotation = metadata.annotations.as_ref().and_then(|a| a.get(sidecar::OPT_OUT));
     if label == Some("false") {
         return Some("label admission.datadoghq.com/enabled is false");
@@ -92,13 +93,19 @@ fn unsupported(metadata: &Metadata<'_>, spec: &Spec<'_>, provider: Provider) -> 
             "its nodeSelector is not amd64, all that Fargate has",
         ),
         (spec.containers().is_empty(), NO_CONTAINERS),
+        (spec.has_null_container(), "a container of it is null"),
     ];
     reasons.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
 }
 
+/// Whether a container is an agent that isn't ours.
+pub(crate) fn may_be_agent(name: &str, image: &str, rules: &Rules) -> bool {
+    !sidecar::is_own(name) && is_agent(image, rules)
+}
+
 /// Whether a container runs Datadog's agent: `…/agent` of a Datadog registry, a mirror of it, or the very image that is configured.
-fn is_agent(container: &Container<'_>, rules: &Rules) -> bool {
-    let repository = repository(&container.image);
+fn is_agent(image: &str, rules: &Rules) -> bool {
+    let repository = repository(image);
     let datadogs = repository.rsplit_once('/').is_some_and(|(registry, name)| {
         name == "agent"
             && (DATADOG_REGISTRIES.contains(&registry) || registry.starts_with(DATADOG_OWN_REGISTRY))
@@ -147,10 +154,7 @@ mod tests {
             offline: false,
         };
         let rules = Rules::compile(crate::config::Config::default(), setting);
-        let agent = |image: &str| {
-            let json = format!(r#"{{"image":"{image}"}}"#);
-            is_agent(&serde_json::from_str(&json).unwrap(), &rules)
-        };
+        let agent = |image: &str| is_agent(image, &rules);
         assert!(agent("datadog/agent:latest"));
         assert!(agent("gcr.io/datadoghq/agent:7"));
         assert!(agent("public.ecr.aws/datadog/agent@sha256:00"));

@@ -9,7 +9,7 @@ pub fn yaml(sheets: &[Sheet<'_>]) -> String {
     let pages = || sheets.iter().flat_map(|sheet| &sheet.pages);
     // JSON values follow each other without separators, but not where YAML is among them.
     let separate = sheets.len() > 1
-        && pages().any(|page| page.document.value.is_some() && page.document.syntax == Syntax::Yaml);
+        && pages().any(|page| page.document.number > 0 && page.document.syntax == Syntax::Yaml);
     let mut out = String::new();
     for sheet in sheets {
         for (i, page) in sheet.pages.iter().enumerate() {
@@ -27,7 +27,7 @@ pub fn yaml(sheets: &[Sheet<'_>]) -> String {
             }
             if page.document.directives() {
                 out.push_str("...\n");
-            } else if separate && page.document.value.is_some() && !page.document.separated() {
+            } else if separate && page.document.number > 0 && !page.document.separated() {
                 out.push_str("---\n");
             }
             out.push_str(text.trim_start_matches('\u{feff}'));

@@ -49,6 +49,7 @@ pub(super) fn documents<'a>(chunk: &Chunk<'a>, first: usize) -> Option<Result<Ve
             text: &chunk.text[start..end],
             number,
             value: Some(value),
+            patch: false,
             syntax: Syntax::Json,
             comments: false,
             duplicates: Vec::new(),

@@ -12,6 +12,9 @@ pub enum Fault {
     /// A list is shorter than the position.
     #[error("an operation names a position outside its list")]
     OutOfRange,
+    /// The operations are too many or too long to be sent: no fault, but a pod as nobody makes it.
+    #[error("the patch would have more than {} bytes", super::LONGEST)]
+    TooLong,
     /// The parent is neither an object nor a list, or not the one the step needs.
     #[error("an operation names a member of something that has none")]
     NotAContainer,

@@ -1,16 +1,23 @@
 //! A pod's annotations.
 
-use super::{Mapping, ReadMap, Text};
+use super::{Mapping, Pairs, ReadMap, Text, budget};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess},
+    de::{DeserializeSeed, MapAccess},
 };
+use serde_json::value::RawValue;
 
 /// The annotations a decision reads: ours, the mirror pod's and the autoscaler's. Others can be large and are passed over.
 #[derive(Debug, Default)]
-pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
+pub struct Annotations<'a> {
+    read: Pairs<'a>,
+    /// The bytes of all keys and values, which the API server bounds.
+    size: usize,
+}
 
 impl Annotations<'_> {
+    /// The most bytes of all keys and values of a pod's annotations, `TotalAnnotationSizeLimitB` of the API server.
+    pub const LIMIT: usize = 256 << 10;
     /// The prefix of our own annotations.
     pub const OURS: &'static str = "agent.datadoghq.com/sidecar.";
     /// The prefix of the annotations that configure checks and logs of a container.
@@ -22,12 +29,17 @@ impl Annotations<'_> {
 
     /// The value of one of the annotations that are read.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| &**value)
+        self.read.get(key)
     }
 
     /// The names of those that are read.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| &**key)
+        self.read.iter().map(|(key, _)| key)
+    }
+
+    /// The bytes of all keys and values, also of those that are not read.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     fn is_read(key: &str) -> bool {
@@ -52,14 +64,67 @@ impl<'de> ReadMap<'de> for ReadAnnotations {
     const EXPECTED: &'static str = "a map of annotations";
 
     fn read_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations<'de>, A::Error> {
-        let mut read = Vec::new();
+        let (mut read, mut size) = (Vec::new(), 0);
         while let Some(key) = map.next_key::<Text>()? {
+            size += key.len();
             if !Annotations::is_read(&key) {
-                map.next_value::<IgnoredAny>()?;
+                size += map.next_value::<Length>()?.0;
             } else if let Some(value) = map.next_value::<Option<Text>>()? {
+                size += value.len();
+                budget::spend()?;
                 read.push((key, value));
             }
         }
-        Ok(Annotations(read))
+        Ok(Annotations { read: Pairs::new(read), size })
+    }
+}
+
+/// The bytes of a string, which is not kept; of anything else none.
+struct Length(usize);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        let Some(inner) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else {
+            return Ok(Self(0));
+        };
+        let mut rest = inner;
+        let mut shorter = 0;
+        while let Some(at) = rest.find('\\') {
+            // What `\u` stands for takes at most three bytes, or four for two of them: never more than it is written with.
+            let (written, bytes) =
+                if rest[at + 1..].starts_with('u') { (6, unescaped(&rest[at..])) } else { (2, 1) };
+            shorter += written - bytes;
+            rest = rest.get(at + written..).unwrap_or_default();
+        }
+        Ok(Self(inner.len() - shorter))
+    }
+}
+
+/// The bytes of UTF-8 that a `\uXXXX` at the beginning stands for; of a pair of them each is two.
+fn unescaped(escape: &str) -> usize {
+    match escape.get(2..6).and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
+        Some(0..0x80) => 1,
+        Some(0x80..0x800 | 0xd800..0xe000) => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_that_of_what_is_meant() {
+        for text in ["", "plain", "a\"b\\c\n", "é\u{20ac}\u{1f600}", "\u{1}", "\\\\u0041"] {
+            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for json in [serde_json::to_string(text).unwrap(), format!("\"{escaped}\"")] {
+                for key in ["other", "ad.datadoghq.com/a.checks"] {
+                    let json = format!(r#"{{"{key}":{json}}}"#);
+                    let annotations: Annotations<'_> = serde_json::from_str(&json).unwrap();
+                    assert_eq!(annotations.size(), key.len() + text.len(), "{key} {json}");
+                }
+            }
+        }
     }
 }

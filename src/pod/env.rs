@@ -1,6 +1,6 @@
 //! A container's variables.
 
-use super::{Present, Text};
+use super::{Present, Text, budget};
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -81,8 +81,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Env<'a> {
                 let mut env = Env::default();
                 while let Some(variable) = seq.next_element::<Option<Variable>>()? {
                     env.len += 1;
-                    env.datadog
-                        .extend(variable.filter(|v| v.name.starts_with("DD_") || OTLP.contains(&&*v.name)));
+                    let read = |v: &Variable<'_>| v.name.starts_with("DD_") || OTLP.contains(&&*v.name);
+                    let Some(variable) = variable.filter(read) else { continue };
+                    budget::spend()?;
+                    env.datadog.push(variable);
                 }
                 Ok(env)
             }

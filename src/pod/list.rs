@@ -1,5 +1,6 @@
 //! A list whose `null` elements read as empty ones.
 
+use super::budget;
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -8,12 +9,20 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 
 /// A list in which position counts: a `null` element keeps its place and reads as an empty one.
 #[derive(Debug, Default)]
-pub struct List<T>(Vec<T>);
+pub struct List<T> {
+    elements: Vec<T>,
+    has_null: bool,
+}
 
 impl<T> List<T> {
-    /// The list of what `change` makes of each element.
-    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> List<U> {
-        List(self.0.into_iter().map(change).collect())
+    /// A list made here.
+    pub(super) fn new(elements: Vec<T>, has_null: bool) -> Self {
+        Self { elements, has_null }
+    }
+
+    /// Whether an element is `null`: nothing can be put into it.
+    pub fn has_null(&self) -> bool {
+        self.has_null
     }
 }
 
@@ -21,7 +30,7 @@ impl<T> Deref for List<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        &self.elements
     }
 }
 
@@ -36,11 +45,13 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
+                let mut list = List::default();
                 while let Some(element) = seq.next_element::<Option<T>>()? {
-                    list.push(element.unwrap_or_default());
+                    budget::spend()?;
+                    list.has_null |= element.is_none();
+                    list.elements.push(element.unwrap_or_default());
                 }
-                Ok(List(list))
+                Ok(list)
             }
         }
         deserializer.deserialize_seq(Read(PhantomData))

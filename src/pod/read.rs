@@ -1,6 +1,6 @@
 //! Reading a pod, and no more of its spec than is asked for.
 
-use super::{Mapping, Metadata, Pod, ReadMap, Spec, Text, brief, once};
+use super::{Mapping, Metadata, Pod, ReadMap, Text, brief::Brief, budget, once};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
@@ -19,23 +19,33 @@ pub enum Extent {
 
 /// Reads a pod. Where the metadata come first, as the API server writes them, it asks how much of the spec matters; else all does.
 #[derive(Debug)]
-pub struct Read<F>(pub F);
+pub struct Read<F, K> {
+    /// Says how much matters.
+    pub extent: F,
+    /// Whether a container of this name and image matters to a brief reading.
+    pub keep: K,
+}
 
-impl<'de, F: FnMut(&Metadata<'de>) -> Extent> ReadMap<'de> for Read<F> {
+impl<'de, F, K> ReadMap<'de> for Read<F, K>
+where
+    F: FnMut(&Metadata<'de>) -> Extent,
+    K: Fn(&str, &str) -> bool,
+{
     type Value = Pod<'de>;
 
     const EXPECTED: &'static str = "a mapping";
 
     fn read_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Pod<'de>, A::Error> {
+        budget::begin();
         let (mut metadata, mut spec) = (None::<Option<Metadata<'de>>>, None);
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
                 "metadata" => once(&mut metadata, &mut map, "metadata")?,
                 "spec" if spec.is_some() => return Err(A::Error::duplicate_field("spec")),
                 "spec" => {
-                    let extent = metadata.iter().flatten().next().map_or(Extent::Whole, &mut self.0);
+                    let extent = metadata.iter().flatten().next().map_or(Extent::Whole, &mut self.extent);
                     spec = Some(match extent {
-                        Extent::Brief => map.next_value::<Option<brief::Spec<'de>>>()?.map(Spec::from),
+                        Extent::Brief => map.next_value_seed(Nullable(Mapping(Brief(&self.keep))))?,
                         Extent::Whole => map.next_value()?,
                     });
                 }
@@ -48,7 +58,8 @@ impl<'de, F: FnMut(&Metadata<'de>) -> Extent> ReadMap<'de> for Read<F> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pod<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Mapping(Read(|_: &Metadata<'de>| Extent::Whole)).deserialize(deserializer)
+        let extent = |_: &Metadata<'de>| Extent::Whole;
+        Mapping(Read { extent, keep: |_: &str, _: &str| true }).deserialize(deserializer)
     }
 }
 

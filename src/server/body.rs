@@ -1,26 +1,16 @@
 //! Reading the body of a request, within bounds.
 
-use super::{
-    limits::{Budget, Claim},
-    refuse::Refused,
-};
+use super::{holdings::Holding, refuse::Refused};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-/// What is reserved at once for a body that says how long it is. A claim is no proof: the rest is reserved as it arrives.
-const RESERVED: usize = 1 << 20;
+/// How much more than what has arrived is reserved for a body that says how long it is. A claim is no proof.
+const AHEAD: usize = 3;
 
-/// A body, and its part of the bytes in flight.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) bytes: Bytes,
-    _claim: Claim,
-}
-
-/// Reads all of it, up to `limit` bytes. One that arrives in one piece is not copied.
-pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> Result<Whole, Refused> {
-    let mut claim = budget.claim(0).ok_or(Refused::Overloaded)?;
+/// Reads all of it, up to `limit` bytes, and holds the memory that it takes as it arrives. One that arrives in one piece is not
+/// copied.
+pub(super) async fn read(body: &mut Incoming, limit: usize, holding: &Holding) -> Result<Bytes, Refused> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -29,21 +19,29 @@ pub(super) async fn read(body: &mut Incoming, limit: usize, budget: &Budget) -> 
         if length > limit {
             return Err(Refused::TooLarge(limit));
         }
-        if !claim.grow(data.len()) {
+        // What is joined takes more than has arrived: it has room for what is to come.
+        let taken = if length <= joined.capacity() {
+            joined.capacity()
+        } else if first.is_empty() && joined.is_empty() {
+            length
+        } else {
+            let rest = body.size_hint().lower().min((AHEAD * length) as u64) as usize;
+            (length + rest).max(2 * joined.capacity())
+        };
+        if !holding.resize(taken) {
             return Err(Refused::Overloaded);
         }
         if first.is_empty() && joined.is_empty() {
             first = data;
             continue;
         }
-        if joined.is_empty() {
-            let rest = body.size_hint().lower().min(RESERVED as u64) as usize;
-            joined.reserve(length + rest);
+        joined.reserve(taken - joined.len());
+        if !first.is_empty() {
             joined.extend_from_slice(&std::mem::take(&mut first));
         }
         joined.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: if joined.is_empty() { first } else { joined.freeze() }, _claim: claim })
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 /// Reads what is left and drops it, up to `limit` bytes; whether that was all.

@@ -2,7 +2,7 @@
 
 use super::{
     limits::Timeouts,
-    pace::{Pace, Paced},
+    pace::{Answering, Pace, Paced},
 };
 use bytes::Bytes;
 use http_body_util::Full;
@@ -29,16 +29,22 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The most that a request's head may be, in bytes.
-const HEAD: usize = 32 << 10;
+/// The most that a request's head may be, in bytes. The API server's have a few hundred.
+const HEAD: usize = 16 << 10;
+
+/// The most that is read ahead on HTTP/2, in bytes: of one request, and of all of a connection.
+const WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
+
+/// Requests at once on a connection of HTTP/2.
+const STREAMS: u32 = 16;
 
 /// What a server answers.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// Answers one. Its time is bounded by itself.
-    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
+    /// Answers one. Its time is bounded by itself; `answering` tells where it stands, and is dropped once nothing of it is left.
+    fn handle(&self, request: Request<Incoming>, answering: Answering) -> impl Future<Output = Reply> + Send;
 }
 
 /// What is spoken on a connection.
@@ -61,12 +67,17 @@ pub(crate) struct Shared {
 }
 
 /// Answers requests until either side has had enough.
-pub(crate) async fn serve<IO, H>(io: IO, protocol: Protocol, handler: Arc<H>, shared: &Shared)
-where
+pub(crate) async fn serve<IO, H>(
+    io: IO,
+    protocol: Protocol,
+    handler: Arc<H>,
+    pace: Arc<Pace>,
+    shared: &Shared,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    let pace = Pace::new(&shared.timeouts, protocol == Protocol::Http1);
+    pace.open(protocol == Protocol::Http1);
     let io = TokioIo::new(Paced { io, pace: pace.clone() });
     let draining = shared.draining.clone();
     let service = {
@@ -76,11 +87,10 @@ where
             let (handler, draining) = (handler.clone(), draining.clone());
             async move {
                 let version = request.version();
-                let mut reply = handler.handle(request).await;
+                let mut reply = handler.handle(request, answering).await;
                 if version < Version::HTTP_2 && draining.is_cancelled() {
                     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                drop(answering);
                 Ok::<_, Infallible>(reply)
             }
         })
@@ -97,8 +107,11 @@ where
         Protocol::Http2 => {
             let connection = http2::Builder::new(Spawn(shared.tasks.clone()))
                 .timer(TokioTimer::new())
-                .max_concurrent_streams(64)
+                .max_concurrent_streams(STREAMS)
                 .max_header_list_size(HEAD as u32)
+                .initial_stream_window_size(WINDOWS.0)
+                .initial_connection_window_size(WINDOWS.1)
+                .max_send_buf_size(WINDOWS.0 as usize)
                 .serve_connection(io, service);
             Supervised::new(connection, pace, shared, protocol).run().await;
         }
@@ -150,13 +163,18 @@ impl<'a, C: GracefulConnection> Supervised<'a, C> {
                         continue;
                     }
                 }
-                ready!(ring(alarm.as_mut(), &pace, cx));
+                if !pace.poll_ended(cx) {
+                    ready!(ring(alarm.as_mut(), &pace, cx));
+                }
                 if farewell || !pace.is_idle() {
                     return Poll::Ready(());
                 }
                 farewell = true;
                 connection.as_mut().graceful_shutdown();
                 pace.hurry(shared.timeouts.farewell);
+                if connection.as_mut().poll(cx).is_ready() || pace.poll_ended(cx) {
+                    return Poll::Ready(());
+                }
             }
         })
         .await;

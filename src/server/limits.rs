@@ -11,17 +11,17 @@ use std::{
 /// How much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections whose requests are answered. Those beyond are told 503.
+    /// Connections, from their handshake on. Where there are more, those that wait longest give way.
     pub connections: usize,
-    /// Connections beyond the limit that are told so at once; those beyond these are closed.
+    /// Connections that find none to give way, since all are being answered, and are told 503; those beyond are closed.
     pub overflow: usize,
-    /// TLS handshakes at once. While there are that many, nobody else is accepted.
-    pub handshakes: usize,
-    /// Reviews at once, from head to answer.
+    /// Connections of the admin pages, likewise.
+    pub admin_connections: usize,
+    /// Reviews at once, from the end of the body to the answer.
     pub reviews: usize,
     /// The largest review, in bytes. The API server's own objects end at 3 MiB, but JSON is longer than what it stores.
     pub body: usize,
-    /// Bytes of reviews at once, counted as they arrive.
+    /// Bytes of reviews at once, counted as they arrive, and of answers until they are written.
     pub bodies: usize,
 }
 
@@ -30,11 +30,13 @@ pub struct Limits {
 pub struct Timeouts {
     /// A TLS handshake.
     pub handshake: Duration,
-    /// The head of a request, from its first byte.
+    /// The head of a request, from its first byte; its body; and the reading of its answer.
     pub head: Duration,
     /// A connection without a request. The API server keeps idle ones for 90 s: closing earlier than it does would lose
     /// reviews, since it sends none twice.
     pub idle: Duration,
+    /// A connection of the admin pages without a request.
+    pub admin_idle: Duration,
     /// A review whose `?timeout=` says nothing.
     pub review: Duration,
     /// The longest that `?timeout=` may ask for.
@@ -54,7 +56,7 @@ impl Default for Limits {
         Self {
             connections: 1024,
             overflow: 256,
-            handshakes: 2048,
+            admin_connections: 64,
             reviews: 512,
             body: 7 << 20,
             bodies: 64 << 20,
@@ -68,6 +70,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(5),
             head: Duration::from_secs(5),
             idle: Duration::from_secs(150),
+            admin_idle: Duration::from_secs(10),
             review: Duration::from_secs(10),
             longest_review: Duration::from_secs(30),
             drain_delay: Duration::from_secs(10),
@@ -75,6 +78,20 @@ impl Default for Timeouts {
             finish: Duration::from_secs(25),
             farewell: Duration::from_secs(1),
         }
+    }
+}
+
+/// Open files that are kept for everything but connections of reviews: the admin pages' and the API server's, files, and sockets
+/// that are on their way out.
+const OTHER_FILES: usize = 256;
+
+impl Limits {
+    /// With as many connections as a process with so many open files can have.
+    #[must_use]
+    pub fn within_open_files(self, files: u64) -> Self {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        let most = files.saturating_sub(OTHER_FILES).max(files / 4).max(1);
+        Self { connections: self.connections.min(most), ..self }
     }
 }
 
@@ -88,41 +105,27 @@ struct Inner {
     taken: AtomicUsize,
 }
 
-/// A part of a [`Budget`], given back when dropped.
+/// One of a [`Budget`], given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Claim {
-    budget: Budget,
-    amount: usize,
-}
+pub(crate) struct Claim(Budget);
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
         Self(Arc::new(Inner { limit, taken: AtomicUsize::new(0) }))
     }
 
-    /// A part of it; `None` where there is not that much left.
-    pub(crate) fn claim(&self, amount: usize) -> Option<Claim> {
-        let mut claim = Claim { budget: self.clone(), amount: 0 };
-        claim.grow(amount).then_some(claim)
-    }
-}
-
-impl Claim {
-    /// Takes more; `false`, and nothing taken, where there is not that much left.
-    pub(crate) fn grow(&mut self, amount: usize) -> bool {
-        let Inner { limit, taken } = &*self.budget.0;
-        let fits = |taken: usize| taken.checked_add(amount).filter(|sum| sum <= limit);
-        let grown = taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok();
-        if grown {
-            self.amount += amount;
-        }
-        grown
+    /// One of it; `None` where none is left.
+    pub(crate) fn claim(&self) -> Option<Claim> {
+        let Inner { limit, taken } = &*self.0;
+        let fits = |taken: usize| (taken < *limit).then_some(taken + 1);
+        taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Claim(self.clone()))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.budget.0.taken.fetch_sub(self.amount, Ordering::AcqRel);
+        self.0.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -132,14 +135,20 @@ mod tests {
 
     #[test]
     fn gives_no_more_than_there_is_and_takes_back() {
-        let budget = Budget::new(10);
-        let mut first = budget.claim(4).unwrap();
-        assert!(budget.claim(7).is_none());
-        assert!(first.grow(6));
-        assert!(!first.grow(1));
-        assert!(!first.grow(usize::MAX));
-        assert!(budget.claim(1).is_none());
+        let budget = Budget::new(2);
+        let (first, second) = (budget.claim().unwrap(), budget.claim().unwrap());
+        assert!(budget.claim().is_none());
         drop(first);
-        assert!(budget.claim(10).is_some());
+        assert!(budget.claim().is_some());
+        drop(second);
+    }
+
+    #[test]
+    fn there_are_no_more_connections_than_open_files() {
+        let connections = |files| Limits::default().within_open_files(files).connections;
+        assert_eq!(connections(1_048_576), 1024);
+        assert_eq!(connections(1024), 768);
+        assert_eq!(connections(256), 64);
+        assert_eq!(connections(0), 1);
     }
 }

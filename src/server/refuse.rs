@@ -1,6 +1,9 @@
 //! Answers to requests that are no reviews, or that there is no room for.
 
-use super::connection::{Handler, Reply};
+use super::{
+    connection::{Handler, Reply},
+    pace::Answering,
+};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -89,7 +92,7 @@ pub(crate) fn closing(mut reply: Reply) -> Reply {
 pub(crate) struct Busy;
 
 impl Handler for Busy {
-    async fn handle(&self, _: Request<Incoming>) -> Reply {
+    async fn handle(&self, _: Request<Incoming>, _: Answering) -> Reply {
         closing(Refused::Overloaded.reply())
     }
 }

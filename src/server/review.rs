@@ -3,8 +3,11 @@
 use super::{
     body,
     connection::{Handler, Reply},
+    holdings::{Holding, Holdings},
     limits::{Budget, Limits, Timeouts},
+    pace::Answering,
     refuse::{Refused, closing, typed},
+    skips::Skips,
 };
 use crate::{
     admission::{self, Answer, Refusal},
@@ -69,26 +72,29 @@ pub(crate) struct Reviews<R> {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) in_flight: Budget,
-    pub(crate) bodies: Budget,
+    pub(crate) bytes: Holdings,
     pub(crate) tasks: TaskTracker,
+    pub(super) skips: Skips,
 }
 
 impl<R: Reviewer> Handler for Reviews<R> {
-    async fn handle(&self, request: Request<Incoming>) -> Reply {
+    async fn handle(&self, request: Request<Incoming>, answering: Answering) -> Reply {
         let start = Instant::now();
         let deadline = start + time_for(request.uri().query(), &self.timeouts);
+        // The sender decides how long it waits for the answer, and not how long we wait for the question.
+        let arrived = deadline.min(start + self.timeouts.head);
         let accepted = self.check(&request);
         let mut body = request.into_body();
         let refused = match accepted {
             Err(refused) => refused,
-            Ok(()) => match self.answer(&mut body, start, deadline).await {
+            Ok(()) => match self.answer(&mut body, start, arrived, deadline, answering).await {
                 Ok(answer) => return typed(StatusCode::OK, "application/json", answer),
                 Err(refused) => refused,
             },
         };
         self.metrics.count_refused(refused.status());
         tracing::debug!(status = refused.status().as_u16(), reason = %refused, "Refused a request");
-        self.refuse(&refused, body, deadline).await
+        self.refuse(&refused, body, arrived).await
     }
 }
 
@@ -113,13 +119,30 @@ impl<R: Reviewer> Reviews<R> {
         Ok(())
     }
 
-    async fn answer(&self, body: &mut Incoming, start: Instant, deadline: Instant) -> Result<Bytes, Refused> {
-        let _slot = self.in_flight.claim(1).ok_or(Refused::Overloaded)?;
-        let read = body::read(body, self.limits.body, &self.bodies);
-        let whole = timeout_at(deadline, read).await.map_err(|_| Refused::TooSlow)??;
-        let in_force = self.rules.load();
-        let answer = self.decide(&whole.bytes, &in_force.rules, deadline).await?;
-        Ok(self.record(answer, &in_force, whole.bytes.len(), start))
+    async fn answer(
+        &self,
+        body: &mut Incoming,
+        start: Instant,
+        arrived: Instant,
+        deadline: Instant,
+        mut answering: Answering,
+    ) -> Result<Bytes, Refused> {
+        let holding = self.bytes.hold(answering.pace());
+        let read = body::read(body, self.limits.body, &holding);
+        let whole = timeout_at(arrived, read).await.map_err(|_| Refused::TooSlow)??;
+        let answer = {
+            let _slot = self.in_flight.claim().ok_or(Refused::Overloaded)?;
+            let _deciding = answering.decide();
+            let in_force = self.rules.load();
+            let answer = self.decide(&whole, &in_force.rules, deadline).await?;
+            self.record(answer, &in_force, whole.len(), start)
+        };
+        drop(whole);
+        if !holding.resize(answer.len()) {
+            return Err(Refused::Overloaded);
+        }
+        answering.made();
+        Ok(Bytes::from_owner(Unread { answer, _holding: holding, _answering: answering }))
     }
 
     /// The decision, or "as it is" where deciding fails.
@@ -147,7 +170,7 @@ impl<R: Reviewer> Reviews<R> {
         }
     }
 
-    fn record(&self, answer: Answer, in_force: &InForce, bytes: usize, start: Instant) -> Bytes {
+    fn record(&self, answer: Answer, in_force: &InForce, bytes: usize, start: Instant) -> Vec<u8> {
         let Answer { body, decision, about } = answer;
         let took = start.elapsed();
         in_force.counters.count(decision.outcome, decision.profile);
@@ -168,19 +191,20 @@ impl<R: Reviewer> Reviews<R> {
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "Answered a review"
         );
+        self.skips.tell(&about, &decision);
         self.decisions.push(now, about, decision, profile);
-        body.into()
+        body
     }
 
     /// Answers with an error. What remains of the body is read, since closing on unread bytes would reset the connection
     /// and with it the answer.
-    async fn refuse(&self, refused: &Refused, mut body: Incoming, deadline: Instant) -> Reply {
+    async fn refuse(&self, refused: &Refused, mut body: Incoming, arrived: Instant) -> Reply {
         let reply = refused.reply();
         if body.is_end_stream() {
             return reply;
         }
         if body.size_hint().upper().is_some_and(|rest| rest <= SMALL)
-            && let Ok(true) = timeout_at(deadline, body::discard(&mut body, SMALL as usize)).await
+            && let Ok(true) = timeout_at(arrived, body::discard(&mut body, SMALL as usize)).await
         {
             return reply;
         }
@@ -189,6 +213,19 @@ impl<R: Reviewer> Reviews<R> {
             let _ = tokio::time::timeout(patience, body::discard(&mut body, limit)).await;
         });
         closing(reply)
+    }
+}
+
+/// An answer that is not yet written: its bytes count, and its connection is not idle.
+struct Unread {
+    answer: Vec<u8>,
+    _holding: Holding,
+    _answering: Answering,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.answer
     }
 }
 

@@ -1,6 +1,6 @@
 //! The containers we add, as JSON.
 
-use super::{SIDECAR, env, ports::Chosen, template::Template};
+use super::{SIDECAR, env, ports::Chosen, tags, template::Template};
 use crate::{
     config::Resources,
     patch::{push_joined, push_string},
@@ -15,9 +15,27 @@ pub(super) struct PerPod<'a> {
     pub(super) waits: bool,
     pub(super) ports: &'a Chosen,
     pub(super) socket_mount: Option<&'a str>,
+    /// The mount of the token that every container has.
+    pub(super) token_mount: Option<&'a str>,
     /// As [`resources`] writes them.
     pub(super) resources: &'a str,
     /// The members of the securityContext.
+    pub(super) security: &'a str,
+}
+
+/// What is the same for all pods in an init step.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// Its image and command, as members.
+    pub(super) members: String,
+    /// Where it puts what it brings.
+    pub(super) mount: String,
+}
+
+/// What a pod changes in an init step; as in [`PerPod`].
+pub(super) struct PerStep<'a> {
+    pub(super) token_mount: Option<&'a str>,
+    pub(super) resources: &'a str,
     pub(super) security: &'a str,
 }
 
@@ -34,7 +52,7 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
         json.push_str(r#","restartPolicy":"Always""#);
     }
     push_list(&mut json, "ports", pod.ports.ports.iter().map(String::as_str));
-    let label = pod.env_label.filter(|value| !value.is_empty() && !template.configures("DD_ENV"));
+    let label = pod.env_label.filter(|value| tags::is_value(value) && !template.configures("DD_ENV"));
     let label = label.map(|value| env::literal("DD_ENV", value));
     let auto_exit = (pod.auto_exit && !template.configures("DD_AUTO_EXIT_NOPROCESS_ENABLED"))
         .then(|| env::literal("DD_AUTO_EXIT_NOPROCESS_ENABLED", "true"));
@@ -46,7 +64,10 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
     push_list(
         &mut json,
         "volumeMounts",
-        pod.socket_mount.into_iter().chain(template.mounts.iter().map(String::as_str)),
+        pod.socket_mount
+            .into_iter()
+            .chain(template.mounts.iter().map(String::as_str))
+            .chain(pod.token_mount.filter(|_| !template.mounts_token)),
     );
     if pod.waits {
         json.push_str(PROBE);
@@ -54,11 +75,12 @@ pub(super) fn sidecar(template: &Template, pod: &PerPod<'_>) -> String {
     end(json, pod.security)
 }
 
-/// An init step of ours, from the members that are the same for all pods.
-pub(super) fn step(name: &str, members: &str, resources: &str, security: &str) -> String {
-    let mut json = begin(name, members);
-    json.push_str(resources);
-    end(json, security)
+/// An init step of ours.
+pub(super) fn step(name: &str, step: &Step, pod: &PerStep<'_>) -> String {
+    let mut json = begin(name, &step.members);
+    push_list(&mut json, "volumeMounts", [step.mount.as_str()].into_iter().chain(pod.token_mount));
+    json.push_str(pod.resources);
+    end(json, pod.security)
 }
 
 /// Requests and limits, as a member with a comma before it.

@@ -4,15 +4,18 @@
 //! capability to trace is never added: no node of Fargate takes a pod that asks for one.
 
 use super::{
+    Obstacle,
+    container::Step,
     is_own,
     plan::Plan,
     volumes::{Own, mount},
 };
 use crate::{
     config::Cws,
-    patch::string,
+    patch::{Fault, LONGEST, string},
     pod::{Container, Spec},
 };
+use std::collections::HashMap;
 
 /// The name of the init step that brings the tracer.
 pub(crate) const STEP: &str = "cws-instrumentation-init";
@@ -31,13 +34,13 @@ pub(super) const AGENT: [&str; 2] =
 pub(super) const PROBE: &str = "DD_RUNTIME_SECURITY_CONFIG_EBPFLESS_SOCKET";
 
 /// Commands of containers that state none, by container.
-pub(super) type Entrypoints = Vec<(String, Vec<String>)>;
+pub(super) type Entrypoints = HashMap<String, Vec<String>>;
 
 /// What a profile compiles to.
 #[derive(Debug)]
 pub(super) struct Compiled {
     /// The init step, but for what follows the pod.
-    pub(super) step: String,
+    pub(super) step: Step,
     pub(super) entrypoints: Entrypoints,
     /// Where the operator has the agent listen.
     pub(super) probe: Option<String>,
@@ -45,18 +48,18 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(cws: &Cws, pull_policy: &str, probe: Option<&str>) -> Self {
-        let step = format!(
+        let members = format!(
             concat!(
                 r#""image":{image},"imagePullPolicy":{policy},"#,
-                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}],"#,
-                r#""volumeMounts":[{mount}]"#
+                r#""command":["/cws-instrumentation","setup","--cws-volume-mount",{path}]"#
             ),
             image = string(&cws.image.reference()),
             policy = string(pull_policy),
             path = string(PATH),
-            mount = mount(&VOLUME.name, PATH, false),
         );
-        Self { step, entrypoints: cws.entrypoints.clone(), probe: probe.map(str::to_owned) }
+        let step = Step { members, mount: mount(&VOLUME.name, PATH, false) };
+        let entrypoints = cws.entrypoints.iter().cloned().collect();
+        Self { step, entrypoints, probe: probe.map(str::to_owned) }
     }
 }
 
@@ -67,14 +70,16 @@ pub(super) fn wrap(
     probe: Option<&str>,
     spec: &Spec<'_>,
     plan: &mut Plan<'_>,
-) {
+) -> Result<(), Obstacle> {
     let moved = probe.map(|address| format!("--probe-addr={address}"));
+    // One entrypoint may be that of any number of containers.
+    let mut written = 0;
     let mount = mount(&VOLUME.name, PATH, true);
     let containers = spec.containers().iter().zip(&mut plan.containers);
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
         let Some(command) = command(container, of_pod, of_profile) else {
             plan.warnings.about(
-                "without a command Workload Protection needs annotation sidecar.entrypoints for",
+                "without a command Workload Protection needs annotation agent.datadoghq.com/sidecar.entrypoints for",
                 &container.name,
             );
             continue;
@@ -94,10 +99,15 @@ pub(super) fn wrap(
         let traced: Vec<_> = tracer.map(str::to_owned).chain(command).collect();
         // A list of strings is always written.
         extra.command = serde_json::to_string(&traced).ok();
+        written += extra.command.as_deref().map_or(0, str::len);
+        if written > LONGEST {
+            return Err(Obstacle::TooComplex(Fault::TooLong.to_string()));
+        }
         if there.is_none() {
             extra.mounts.append.push(mount.clone().into());
         }
     }
+    Ok(())
 }
 
 /// What a container runs, without its arguments.
@@ -106,6 +116,5 @@ fn command(container: &Container<'_>, of_pod: &Entrypoints, of_profile: &Entrypo
     if !stated.is_empty() {
         return Some(stated.iter().map(|word| word.to_string()).collect());
     }
-    let given = of_pod.iter().chain(of_profile).find(|(name, _)| *name == *container.name);
-    given.map(|(_, command)| command.clone())
+    of_pod.get(&*container.name).or_else(|| of_profile.get(&*container.name)).cloned()
 }

@@ -3,17 +3,20 @@
 use super::{cws::Entrypoints, record::STATUS, warnings::Warnings};
 use crate::{
     config::{Config, Mode, PodOverride, Resources},
-    pod::{Annotations, Metadata},
+    near::nearest,
+    pod::{Annotations, Metadata, NAME, cut},
     quantity,
 };
-use serde_json::{Map, Value};
 use std::borrow::Cow;
+
+/// The label by which pods ask for the sidecar, where the configuration has no other selectors.
+pub(crate) const SIDECAR_LABEL: &str = "agent.datadoghq.com/sidecar";
+
+/// The label of all of Datadog's webhooks; `"false"` leaves a pod alone.
+pub(crate) const ENABLED_LABEL: &str = "admission.datadoghq.com/enabled";
 
 /// `"false"` leaves a pod alone.
 pub(crate) const OPT_OUT: &str = "agent.datadoghq.com/sidecar.inject";
-
-/// `"false"` leaves a pod alone, whoever's injection is meant.
-pub(crate) const OPT_OUT_LABEL: &str = "admission.datadoghq.com/enabled";
 
 const PROFILE: &str = "agent.datadoghq.com/sidecar.profile";
 const MODE: &str = "agent.datadoghq.com/sidecar.mode";
@@ -24,6 +27,24 @@ const RESOURCES: [(&str, &str, &str); 2] = [
     ("cpu", "agent.datadoghq.com/sidecar.cpu.request", "agent.datadoghq.com/sidecar.cpu.limit"),
     ("memory", "agent.datadoghq.com/sidecar.memory.request", "agent.datadoghq.com/sidecar.memory.limit"),
 ];
+
+/// Returns the names of all annotations of ours.
+pub(crate) fn annotations() -> impl Iterator<Item = &'static str> {
+    let of_resources = RESOURCES.into_iter().flat_map(|(_, request, limit)| [request, limit]);
+    [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].into_iter().chain(of_resources)
+}
+
+/// Says that an annotation is not one of ours, and which one its name is near to.
+pub(crate) fn misspelt(key: &str) -> String {
+    let instead = nearest(key, annotations()).map(|near| near.rsplit('/').next().unwrap_or(near));
+    instead.map_or_else(
+        || format!("annotation {key} is ignored: there is none of that name"),
+        |near| format!("annotation {key} is ignored: did you mean {near}?"),
+    )
+}
+
+/// How many misspelt annotations are told: a person mends the first ones, and looks again.
+const MOST_UNKNOWN: usize = 8;
 
 /// What a pod's annotations ask for, as far as it is good and allowed.
 #[derive(Debug, Default)]
@@ -54,10 +75,10 @@ struct Wish {
 impl Overrides {
     /// Reads a pod's annotations.
     pub(crate) fn read(config: &Config, metadata: &Metadata<'_>) -> Self {
-        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OPT_OUT_LABEL));
-        let mut warnings = Vec::from_iter(misspelt("label", OPT_OUT_LABEL, label));
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get(ENABLED_LABEL));
+        let mut warnings = Vec::from_iter(not_understood("label", ENABLED_LABEL, label));
         let Some(annotations) = &metadata.annotations else { return Self { warnings, ..Self::default() } };
-        warnings.extend(misspelt("annotation", OPT_OUT, annotations.get(OPT_OUT)));
+        warnings.extend(not_understood("annotation", OPT_OUT, annotations.get(OPT_OUT)));
         warnings.extend(unknown(annotations));
         let mut reader = Reader { config, annotations, warnings };
         Self {
@@ -72,20 +93,16 @@ impl Overrides {
 }
 
 /// An opt-out that is none: somebody may have meant one.
-fn misspelt(what: &str, key: &str, value: Option<&str>) -> Option<String> {
+fn not_understood(what: &str, key: &str, value: Option<&str>) -> Option<String> {
     let understood = value.is_none_or(|value| value == "true" || value == "false");
     (!understood).then(|| format!("{what} {key} is ignored: it takes \"true\" or \"false\""))
 }
 
 /// What is named like an annotation of ours and is none: most likely a misspelt one.
-fn unknown(annotations: &Annotations<'_>) -> Vec<String> {
-    let of_resource =
-        |key: &str| RESOURCES.iter().any(|(_, request, limit)| [*request, *limit].contains(&key));
-    let known = |key: &str| [PROFILE, MODE, ENTRYPOINTS, OPT_OUT, STATUS].contains(&key) || of_resource(key);
-    let ours = annotations.keys().filter(|key| key.starts_with(Annotations::OURS));
-    ours.filter(|key| !known(key))
-        .map(|key| format!("annotation {key} is ignored: there is none of that name"))
-        .collect()
+fn unknown(there: &Annotations<'_>) -> Vec<String> {
+    let ours = there.keys().filter(|key| key.starts_with(Annotations::OURS));
+    let unknown = ours.filter(|key| annotations().all(|known| known != *key));
+    unknown.take(MOST_UNKNOWN).map(|key| misspelt(cut(key, NAME))).collect()
 }
 
 struct Reader<'a> {
@@ -111,7 +128,10 @@ impl<'a> Reader<'a> {
         if found.is_none() {
             let names: Vec<_> =
                 self.config.profiles.iter().filter(|p| p.selectable).map(|p| p.name.as_str()).collect();
-            self.warnings.push(format!("annotation {PROFILE} is ignored: it takes {}", names.join(", ")));
+            self.warnings.push(format!(
+                "annotation {PROFILE} is ignored: no such selectable profile; there are: {}",
+                names.join(", ")
+            ));
         }
         found
     }
@@ -140,8 +160,10 @@ impl<'a> Reader<'a> {
 
     fn quantity(&mut self, annotation: &'static str) -> Option<String> {
         let value = self.allowed(annotation, PodOverride::Resources)?;
-        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default()) {
-            return Some(value.to_owned());
+        if quantity::parse(value).is_ok_and(|q| q >= quantity::Quantity::default())
+            && let Ok(written) = quantity::canonical(value)
+        {
+            return Some(written);
         }
         let example = if annotation.contains("cpu") { "500m" } else { "512Mi" };
         self.warnings
@@ -153,13 +175,8 @@ impl<'a> Reader<'a> {
         let Some(value) = self.allowed(ENTRYPOINTS, PodOverride::Entrypoints) else {
             return Entrypoints::new();
         };
-        let given: Option<Map<String, Value>> = serde_json::from_str(value).ok();
-        let words = |value: Value| {
-            serde_json::from_value::<Vec<String>>(value).ok().filter(|words| !words.is_empty())
-        };
-        let read = given.and_then(|given| {
-            given.into_iter().map(|(container, command)| Some((container, words(command)?))).collect()
-        });
+        let read: Option<Entrypoints> = serde_json::from_str(value).ok();
+        let read = read.filter(|read| read.values().all(|command| !command.is_empty()));
         read.unwrap_or_else(|| {
             self.warnings.push(format!(
                 r#"annotation {ENTRYPOINTS} is ignored: it takes {{"container": ["command"]}}"#

@@ -134,7 +134,7 @@ impl<'r> Plan<'r> {
     }
 
     /// Turns the plan into operations: containers by position first, then what shifts positions.
-    pub(super) fn finish(self, pod: &Pod<'_>) -> Addition {
+    pub(super) fn finish(mut self, pod: &Pod<'_>) -> Addition {
         let mut patch = Patch::new(shape(pod));
         for (list, extras) in [("initContainers", &self.init_containers), ("containers", &self.containers)] {
             for (index, extra) in extras.iter().enumerate() {
@@ -147,16 +147,26 @@ impl<'r> Plan<'r> {
             }
         }
         patch.edit(&[SPEC, Key("volumes")], &self.volumes);
+        let own_init = std::mem::take(&mut self.own_init);
         let own = |list: Vec<String>| list.into_iter().map(Into::into).collect();
-        let init = Edits { prepend: own(self.own_init), ..Edits::default() };
+        let init = Edits { prepend: own(own_init), ..Edits::default() };
         patch.edit(&[SPEC, Key("initContainers")], &init);
-        let container = Edits { append: own(self.own_container.into_iter().collect()), ..Edits::default() };
+        let container =
+            Edits { append: own(self.own_container.take().into_iter().collect()), ..Edits::default() };
         patch.edit(&[SPEC, Key("containers")], &container);
         patch.edit(&[SPEC, Key("imagePullSecrets")], &self.pull_secrets);
         if self.share_processes {
             patch.set(&[SPEC, Key("shareProcessNamespace")], "true");
         }
+        let there = pod.metadata().annotations.as_ref().map_or(0, Annotations::size);
+        let mut room = Annotations::LIMIT.saturating_sub(there);
         for (key, value) in &self.annotations {
+            // Escaped, a value is longer than what counts.
+            let Some(left) = room.checked_sub(key.len() + value.len()) else {
+                self.warnings.push(format!("annotation {key} is left out: the pod's are as large as may be"));
+                continue;
+            };
+            room = left;
             patch.set(&[Key("metadata"), Key("annotations"), Key(key)], value);
         }
         Addition { patch: patch.finish(), warnings: self.warnings.finish(), size: self.size }

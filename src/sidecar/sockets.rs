@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     patch::string,
-    pod::{Annotations, Container, Metadata, Mount, Set, Source, Spec},
+    pod::{Annotations, Container, Metadata, Mount, NAME, Set, Source, Spec},
 };
 use std::borrow::Cow;
 
@@ -145,6 +145,8 @@ fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
             There::Volume(_) | There::Part => return None,
         }
     }
+    // A longer name the API server refuses; it would go into every container.
+    let found = found.filter(|name| name.len() <= NAME);
     let volume = spec.volumes().iter().find(|v| Some(&*v.name) == found)?;
     matches!(volume.source, Source::EmptyDir { .. }).then_some(&*volume.name)
 }

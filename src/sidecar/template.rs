@@ -26,10 +26,7 @@ const WRITABLE: [(&str, &str); 4] = [
 ];
 
 /// What fills the agent's configuration directory where its root is read-only.
-const COPY: &str = concat!(
-    r#""command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"],"#,
-    r#""volumeMounts":[{"name":"agent-config","mountPath":"/agent-config"}]"#
-);
+const COPY: &str = r#""command":["sh","-c","cp -R /etc/datadog-agent/* /agent-config/"]"#;
 
 /// The sidecar of a profile, but for what a pod changes in it.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ pub(crate) struct Template {
     pub(super) security: security::Profile,
     pub(super) read_only_root: bool,
     /// The copy step, but for what follows the pod.
-    pub(super) copy_step: String,
+    pub(super) copy_step: container::Step,
     pub(super) waits: bool,
     pub(super) share_processes: bool,
     pub(super) sockets: bool,
@@ -66,6 +63,8 @@ pub(crate) struct Template {
     pub(super) own_token: bool,
     pub(super) pull_secrets: Vec<String>,
     pub(super) volumes: Vec<Own>,
+    /// Whether something of the profile's is where the API server mounts a token.
+    pub(super) mounts_token: bool,
     /// Mounts beside the sockets', as JSON texts.
     pub(super) mounts: Vec<String>,
     /// The record's value, a JSON string.
@@ -164,7 +163,12 @@ impl Template {
         let probe = literal(cws::PROBE);
         let own = env::lay(&mut variables, &[&config.env, &profile.env]);
         Self {
-            copy_step: format!("{image},{COPY}"),
+            copy_step: container::Step {
+                members: format!("{image},{COPY}"),
+                mount: mount("agent-config", "/agent-config", false),
+            },
+            mounts_token: profile.service_account_token
+                || profile.volume_mounts.iter().any(|mount| mount["mountPath"] == token::PATH),
             image,
             env: variables.joined(),
             own_env: own.joined(),

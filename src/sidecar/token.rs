@@ -1,12 +1,19 @@
-//! A token of the pod's ServiceAccount for the sidecar alone, for pods that switch automounting off.
+//! Tokens of the pod's ServiceAccount: the one that the API server mounts in every container, and one for the sidecar alone, for
+//! pods that switch automounting off.
 
 use super::{
     plan::Plan,
     volumes::{From, Own},
 };
-use crate::pod::Spec;
+use crate::{patch::string, pod::Spec};
 
 /// Where clients of the API server, and the agent's of the kubelet, look for it.
+pub(super) const PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// How the names of the API server's own volumes begin.
+const VOLUMES: &str = "kube-api-access-";
+
+/// The mount of [`volume`].
 pub(super) const MOUNT: &str = r#"{"name":"datadog-agent-token","mountPath":"/var/run/secrets/kubernetes.io/serviceaccount","readOnly":true}"#;
 
 /// What the API server's own admission mounts into containers, a token for an hour.
@@ -22,6 +29,16 @@ pub(super) fn volume() -> Own {
         name: "datadog-agent-token".into(),
         from: From::Other { kind: "projected".into(), json: SOURCE.into() },
     }
+}
+
+/// The mount that the API server's ServiceAccount plugin would give each container that we add: it runs again after every patch, and
+/// what it changes then makes the API server ask about the pod once more.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#serviceaccount-admission-controller>
+pub(super) fn automatic(spec: &Spec<'_>) -> Option<String> {
+    let mounts = spec.automount_service_account_token != Some(false);
+    let volume = spec.volumes().iter().find(|volume| volume.name.starts_with(VOLUMES)).filter(|_| mounts)?;
+    let name = string(&volume.name);
+    Some(format!(r#"{{"name":{name},"readOnly":true,"mountPath":"{PATH}"}}"#))
 }
 
 /// Warns of a pod whose agent will have no token.

@@ -1,5 +1,7 @@
 //! Warnings for people, gathered so that one sentence speaks for several containers.
 
+use crate::pod::{NAME, cut};
+
 /// The most characters of one warning; the API server's clients show no more.
 const LONGEST: usize = 120;
 
@@ -34,9 +36,11 @@ impl Warnings {
 
     /// Adds a container to those that a sentence speaks of.
     pub(super) fn about(&mut self, sentence: &str, container: &str) {
+        let name = || cut(container, NAME).to_owned();
         match self.about.iter_mut().find(|(s, _)| s == sentence) {
-            Some((_, containers)) => containers.push(container.to_owned()),
-            None => self.about.push((sentence.to_owned(), vec![container.to_owned()])),
+            Some((_, containers)) if containers.len() < LONGEST => containers.push(name()),
+            Some(_) => {}
+            None => self.about.push((sentence.to_owned(), vec![name()])),
         }
     }
 

@@ -57,13 +57,13 @@ async fn fill(release: &Release, ca: &str) {
 
 #[tokio::test]
 async fn upgrades_keep_what_the_replicas_wrote_and_uninstall_leaves_nothing() {
-    let Some(release) = Release::new("upgrades").await else { return };
+    let release = Release::new("upgrades").await;
     upgrades(release).await;
 }
 
 #[tokio::test]
 async fn helm_3_keeps_it_as_well() {
-    let Some(release) = Release::by("HELM3", "upgrades-by-helm-3").await else { return };
+    let release = Release::by("HELM3", "upgrades-by-helm-3").await;
     assert!(release.helm(&["version"]).contains("v3."));
     upgrades(release).await;
 }
@@ -103,7 +103,7 @@ async fn upgrades(release: Release) {
 
 #[tokio::test]
 async fn what_helm_renders_is_applied_server_side_without_a_conflict() {
-    let Some(release) = Release::new("server-side").await else { return };
+    let release = Release::new("server-side").await;
     let apply = async |values: &str| {
         for object in release.render(values) {
             release.api.apply(&object).await.created();
@@ -138,7 +138,7 @@ async fn what_helm_renders_is_applied_server_side_without_a_conflict() {
 
 #[tokio::test]
 async fn what_helm_installs_runs_in_a_restricted_namespace() {
-    let Some(release) = Release::new("restricted-release").await else { return };
+    let release = Release::new("restricted-release").await;
     release.put("install", DATADOG);
     if release.cluster.controllers {
         let pods = wait::until("the replicas' pods", async || {
@@ -152,7 +152,7 @@ async fn what_helm_installs_runs_in_a_restricted_namespace() {
 
 #[tokio::test]
 async fn the_account_may_do_what_it_is_for_and_nothing_else() {
-    let Some(release) = Release::new("rights").await else { return };
+    let release = Release::new("rights").await;
     release.put("install", "");
     let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
     let own = rights(&release, &account, &release.namespace).await;
@@ -242,7 +242,7 @@ async fn rights(release: &Release, account: &str, namespace: &str) -> Vec<String
 
 #[tokio::test]
 async fn plain_manifests_are_accepted_by_the_api_server() {
-    let Some(release) = Release::new("plain-manifests").await else { return };
+    let release = Release::new("plain-manifests").await;
     let text =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/datadog-sidecar-injector.yaml"))
             .unwrap();
@@ -265,7 +265,7 @@ async fn plain_manifests_are_accepted_by_the_api_server() {
 
 #[tokio::test]
 async fn wrong_values_are_refused_with_their_place() {
-    let Some(release) = Release::new("wrong-values").await else { return };
+    let release = Release::new("wrong-values").await;
     let controller = |text: &str| format!("clusterAgent: {{admissionController: {text}}}");
     let injection = |text: &str| controller(&format!("{{agentSidecarInjection: {text}}}"));
     for (values, told) in [
@@ -354,7 +354,7 @@ fn probe(release: &Release, seconds: u32) -> (bool, String) {
 
 #[tokio::test]
 async fn certificates_may_come_from_files() {
-    let Some(release) = Release::new("files-release").await else { return };
+    let release = Release::new("files-release").await;
     release.make_account(&release.namespace).await;
     let ca = release.cluster.authority.pem().replace('\n', "\\n");
     let values = format!(
@@ -368,7 +368,7 @@ async fn certificates_may_come_from_files() {
 
 #[tokio::test]
 async fn the_api_server_reaches_the_injector_through_the_service() {
-    let Some(release) = Release::new("reached-release").await else { return };
+    let release = Release::new("reached-release").await;
     release.make_account(&release.namespace).await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     release.api.create(&namespace).await.created();

@@ -2,8 +2,8 @@
 
 use crate::harness::{
     Injector, Reached, Scene, pods,
-    scene::{SCENE, in_namespace},
-    skipped,
+    scene::{PROBE, SCENE, in_namespace, yaml},
+    skipped, wait,
 };
 use flate2::read::GzDecoder;
 use futures::{StreamExt as _, stream};
@@ -39,31 +39,63 @@ async fn every_published_pod_that_is_accepted_is_accepted_with_the_sidecar() {
     let injector = Injector::start(&scene, CONFIG, Reached::Service).await;
     scene.register(&injector.webhook()).await;
     let lines = BufReader::new(GzDecoder::new(File::open(PODS).unwrap())).lines();
+    let (mut asked, mut expected) = (0, 0);
     let pods: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     for (namespace, level) in NAMESPACES {
         scene.make_namespace(namespace, json!({SCENE: "corpus", LEVEL: level})).await;
         scene.make_namespace(&plain(namespace), json!({LEVEL: level})).await;
+        let before = called(&scene, &injector, namespace).await;
         let outcomes = stream::iter(&pods).map(|entry| outcome(&scene, namespace, entry));
         let outcomes: Vec<_> = outcomes.buffer_unordered(AT_ONCE).collect().await;
         let wrong: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
         assert!(wrong.is_empty(), "{namespace}: {} of {} pods: {wrong:#?}", wrong.len(), pods.len());
-        let injected = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+        let injected =
+            outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome { injected: true, .. }))).count();
+        expected += outcomes.iter().flatten().map(|outcome| outcome.asked).sum::<u64>();
+        asked += reviews(&injector).await - before;
         // Few people write pods that are restricted.
         let least = if level == "restricted" { 100 } else { pods.len() / 2 };
         assert!(injected > least, "{namespace}: only {injected} of {} pods were injected", pods.len());
     }
+    assert_eq!(asked, expected, "the API server asks about each pod once");
     let metrics = injector.admin("/metrics").await.unwrap();
     let mut faults = metrics.lines().filter(|line| line.contains("internal_error"));
     assert!(faults.all(|line| line.ends_with(" 0")), "{metrics}");
 }
 
-/// Whether a pod gets the sidecar; an error where it is accepted only without, or loses something.
-async fn outcome(scene: &Scene, namespace: &str, entry: &Value) -> Result<bool, String> {
+/// How many reviews were answered.
+async fn reviews(injector: &Injector) -> u64 {
+    let metrics = injector.admin("/metrics").await.unwrap();
+    let counts = metrics.lines().filter(|line| line.starts_with("datadog_sidecar_injector_reviews_total{"));
+    counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
+}
+
+/// Waits until the API server, which learns of namespaces by a watch of its own, asks about pods of this one.
+async fn called(scene: &Scene, injector: &Injector, namespace: &str) -> u64 {
+    let before = reviews(injector).await;
+    let probe = in_namespace(yaml(PROBE), namespace);
+    wait::until("the webhook to be called", async || {
+        scene.api.dry_run(&probe).await.created();
+        Some(reviews(injector).await).filter(|now| *now > before)
+    })
+    .await
+}
+
+/// What became of a pod.
+#[derive(Default)]
+struct Outcome {
+    injected: bool,
+    /// How often the webhook is asked.
+    asked: u64,
+}
+
+/// What becomes of a pod; an error where it is accepted only without the sidecar, or loses something.
+async fn outcome(scene: &Scene, namespace: &str, entry: &Value) -> Result<Outcome, String> {
     let id = entry["id"].as_str().unwrap();
     let pod = alone(entry["pod"].clone(), id);
     let plain = scene.api.dry_run(&in_namespace(pod.clone(), &plain(namespace))).await;
     if !plain.status.is_success() {
-        return Ok(false);
+        return Ok(Outcome::default());
     }
     let reply = scene.api.dry_run(&in_namespace(pod, namespace)).await;
     if !reply.status.is_success() {
@@ -80,11 +112,31 @@ async fn outcome(scene: &Scene, namespace: &str, entry: &Value) -> Result<bool, 
     if let Some(pointer) = pods::lost(&plain.body, &reply.body) {
         return Err(format!("{id}: {pointer} was lost or changed"));
     }
+    let opts_out =
+        plain.body.pointer("/metadata/labels/admission.datadoghq.com~1enabled") == Some(&json!("false"));
+    let asked = match pods::sidecars(&reply.body) {
+        // The API server itself knows of these.
+        _ if opts_out => 0,
+        // The volume that the sidecar gets of the API server is made when it has seen the sidecar.
+        1 if brings_tokens(&plain.body) => 2,
+        _ => 1,
+    };
     match pods::sidecars(&reply.body) {
-        0 => Ok(false),
-        1 => Ok(true),
+        0 => Ok(Outcome { injected: false, asked }),
+        1 => Ok(Outcome { injected: true, asked }),
         more => Err(format!("{id}: {more} sidecars")),
     }
+}
+
+/// Whether containers have something of their own where the API server mounts a token, and it made no volume for one.
+fn brings_tokens(pod: &Value) -> bool {
+    let list = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let of_api_server = |name: &Value| name.as_str().is_some_and(|name| name.starts_with("kube-api-access-"));
+    let mounts = list(&pod["spec"]["containers"]).into_iter().flat_map(|c| list(&c["volumeMounts"]));
+    let there = |mount: Value| mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount";
+    let made = list(&pod["spec"]["volumes"]).iter().any(|volume| of_api_server(&volume["name"]));
+    let automatic = pod["spec"]["automountServiceAccountToken"] != json!(false);
+    automatic && !made && mounts.into_iter().any(there)
 }
 
 fn plain(namespace: &str) -> String {

@@ -76,6 +76,7 @@ fn the_set_ups_are_accepted() {
         let config = config::load(&fs::read_to_string(&path).unwrap(), &name);
         let config = config.unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(config.notices, Vec::<String>::new(), "{name}");
+        assert_eq!(config.cluster_name, "", "{name} is laid over values that name the cluster");
         count += 1;
     }
     assert!(count >= 7, "{count}");

@@ -7,7 +7,12 @@ use datadog_sidecar_injector::{
     select::{Outcome, SkipReason},
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -87,6 +92,28 @@ fn the_values_file_is_explained_key_by_key() {
     }
 }
 
+/// The messages of `inject` are those that its tests hold to the letter.
+#[test]
+fn every_message_of_inject_is_explained() {
+    let text = document("docs/troubleshooting.md");
+    let (_, section) = text.split_once("\n## Messages of inject\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let cells: Vec<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    for told in [
+        "no selector matches; label a is \"x\", selector 1 wants \"y\"",
+        "no selector matches; label a is not b, which selector 1 wants",
+        "no selector matches; none looks at label agent.datadoghq.com/sidecar; selector 1 wants label a",
+        "label a is on the Deployment; it must be on spec.template.metadata.labels",
+        "annotation a is on the Deployment and has no effect there; it must be on spec.template.metadata.annotations",
+        "annotation a has no effect: it must be in metadata.labels",
+        "has label a inside, but no pod template that is known: it stays as it is",
+        "no objects in stdin",
+    ] {
+        assert!(cells.iter().any(|cell| says(cell, told)), "{told} is not explained");
+    }
+}
+
 #[test]
 fn every_annotation_that_is_read_is_listed() {
     let text = document("docs/configuration.md");
@@ -108,14 +135,94 @@ fn metrics() -> String {
     metrics.text()
 }
 
-#[test]
-fn every_metric_is_listed() {
-    let text = document("docs/operations.md");
-    let metrics = metrics();
-    for line in metrics.lines().filter_map(|line| line.strip_prefix("# HELP datadog_sidecar_injector_")) {
-        let name = line.split(' ').next().unwrap();
-        assert!(text.contains(&format!("`{name}")), "{name} is not listed");
+/// The names of all metrics as a scraper sees them, each with those of its labels.
+fn named() -> BTreeMap<String, BTreeSet<String>> {
+    let text = metrics();
+    let mut named = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (family, kind) = line.split_once(' ').unwrap();
+        let (name, sample) = match kind {
+            "counter" => (format!("{family}_total"), format!("{family}_total")),
+            "info" => (format!("{family}_info"), format!("{family}_info")),
+            "histogram" => (family.to_owned(), format!("{family}_count")),
+            _ => (family.to_owned(), family.to_owned()),
+        };
+        let labels = |line: &str| -> Option<BTreeSet<String>> {
+            let rest = line.strip_prefix(&sample)?;
+            match rest.strip_prefix('{') {
+                Some(rest) => Some(
+                    rest.split('}')
+                        .next()?
+                        .split(',')
+                        .map(|label| label.split('=').next().unwrap().to_owned())
+                        .collect(),
+                ),
+                None => rest.starts_with(' ').then(BTreeSet::new),
+            }
+        };
+        let labels = text.lines().find_map(labels).unwrap_or_else(|| panic!("{sample} has no sample"));
+        named.insert(name.strip_prefix("datadog_sidecar_injector_").unwrap().to_owned(), labels);
     }
+    named
+}
+
+#[test]
+fn every_metric_is_listed_and_every_listed_one_is_there() {
+    let text = document("docs/operations.md");
+    let (_, table) = text.split_once("| name | what |\n| --- | --- |\n").unwrap();
+    let mut listed = BTreeMap::new();
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        for name in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            let (name, labels) = name.split_once('{').unwrap_or((name, "}"));
+            let labels = labels.strip_suffix('}').unwrap().split(',').filter(|label| !label.is_empty());
+            let before = listed.insert(name.to_owned(), labels.map(str::to_owned).collect());
+            assert_eq!(before, None, "{name} is listed twice");
+        }
+    }
+    assert_eq!(listed, named(), "left: what is listed; right: what there is");
+}
+
+/// What a metric's name ends with, or that of an age that Datadog's check makes of one.
+const ENDINGS: [&str; 12] = [
+    "_total",
+    "_seconds",
+    "_bytes",
+    "_info",
+    "_successful",
+    "_known",
+    "_watched",
+    "_expiry",
+    "_sum",
+    "_count",
+    "_bucket",
+    "_age_seconds",
+];
+
+/// Also where a sentence names it.
+#[test]
+fn every_metric_that_a_document_names_is_there() {
+    let known = named();
+    let chart = document("charts/datadog-sidecar-injector/templates/deployment.yaml");
+    let mut count = 0;
+    for name in
+        ["README.md", "docs/operations.md", "docs/troubleshooting.md", "docs/security.md", "docs/design.md"]
+    {
+        for quoted in document(name).split('`').skip(1).step_by(2) {
+            let word = quoted.split('{').next().unwrap();
+            let ours = word.strip_prefix("datadog_sidecar_injector_");
+            let metric = word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+                && (ENDINGS.iter().any(|ending| word.ends_with(ending)) || ours.is_some())
+                && !word.starts_with("apiserver_")
+                && ours != Some("");
+            if metric {
+                let word = ours.unwrap_or(word);
+                let renamed = chart.contains(&format!("\"name\": \"{word}\""));
+                assert!(known.contains_key(word) || renamed, "{name}: there is no metric {word}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 /// Runs each command line of a document's `sh` blocks that runs the program, and answers how many there were.
@@ -138,6 +245,9 @@ fn the_commands_of_the_readme_run() {
             .unwrap();
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
         assert!(!ran.stdout.is_empty(), "{command} prints nothing");
+        let shown = String::from_utf8_lossy(&ran.stdout);
+        let injects = shown.contains("datadog-agent-injected");
+        assert!(injects || !command.starts_with("inject"), "{command} injects nothing: {shown}");
     }
 }
 
@@ -201,4 +311,43 @@ fn links_between_documents_lead_somewhere() {
             }
         }
     }
+}
+
+/// The text of every Rust file below a folder.
+fn rust(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *into += &fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+/// By its function, by its name in a macro, or by the folder of its golden case.
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        rust(&root.join(folder), &mut code);
+    }
+    let text = document("docs/security.md");
+    let (_, table) = text.split_once("| which tests show it |\n").unwrap();
+    let mut count = 0;
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            let there = code.contains(&format!("fn {name}("))
+                || code.contains(&format!("    {name}: "))
+                || root.join("tests/golden").join(name).join("in.yaml").exists()
+                || root.join(name).join("main.rs").exists();
+            assert!(there, "there is no test {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
 }

@@ -16,11 +16,11 @@ use std::{
 };
 
 /// A pod that every configuration's default selector takes.
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  namespace: shop\n  labels: {agent.datadoghq.com/sidecar: fargate}\nspec:\n  containers:\n  - name: app # theirs\n    image: nginx\n";
+pub const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  namespace: shop\n  labels: {agent.datadoghq.com/sidecar: fargate}\nspec:\n  containers:\n  - name: app # theirs\n    image: nginx\n";
 /// A document that nothing happens to.
 const OTHER: &str = "# mine\nkind:   ConfigMap\ndata: {mode: 0400}\n";
 
-fn run(arguments: &[&str], stdin: &str) -> Output {
+pub fn run(arguments: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"))
         .arg("inject")
         .args(arguments)
@@ -36,7 +36,7 @@ fn run(arguments: &[&str], stdin: &str) -> Output {
 }
 
 /// Exit code, stdout, stderr.
-fn told(arguments: &[&str], stdin: &str) -> (i32, String, String) {
+pub fn told(arguments: &[&str], stdin: &str) -> (i32, String, String) {
     let output = run(arguments, stdin);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -86,7 +86,7 @@ fn the_example_is_injected() {
 fn what_does_not_change_comes_out_as_it_was() {
     let text = format!("\u{feff}{OTHER}---   # next\r\na:\t1\r\n--- {{b: [*c]}}\n").replace("[*c]", "[ 1 ]");
     let (code, out, err) = told(&["-f", "-"], &text);
-    assert_eq!((code, out.as_str(), err.as_str()), (0, text.as_str(), ""));
+    assert_eq!((code, out.as_str()), (0, text.as_str()), "{err}");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn check_names_what_would_change() {
     let (code, out, _) = told(&["-f", "-", "--check"], &format!("{OTHER}---\n{POD}"));
     assert_eq!((code, out.as_str()), (1, "Pod/shop/web\n"));
     let (code, out, err) = told(&["-f", "-", "--check"], OTHER);
-    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", "1 document read, no workloads\n"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn reads_files_directories_and_stdin() {
     let directory = folder.path().to_str().unwrap();
     let (code, out, err) =
         told(&["-f", directory, "-f", "-", "--filename", &format!("{directory}/b.yml")], "s: 1\n");
-    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!((code, err.lines().last().unwrap()), (0, "5 documents read, no workloads"), "{err}");
     assert_eq!(out, "# first\na: 1\n---\nb: 1\n---\n{\"c\": 1}\n---\ns: 1\n---\nb: 1");
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
@@ -229,9 +229,13 @@ fn skips_are_told_but_for_those_that_nobody_asked_for() {
     let (code, out, err) = told(&["-f", "-"], &opted_out);
     assert_eq!((code, out), (0, opted_out));
     assert!(err.starts_with("Pod/shop/web: skipped: opted_out"), "{err}");
-    assert_eq!(err.lines().count(), 1);
-    let unmatched = POD.replace("sidecar: fargate", "sidecar: other");
-    assert_eq!(told(&["-f", "-"], &unmatched), (0, unmatched.clone(), String::new()));
+    assert_eq!(err.lines().count(), 2);
+    let nobody = POD.replace("  labels: {agent.datadoghq.com/sidecar: fargate}\n", "");
+    for pod in [&nobody, &nobody.replace("spec:\n", "spec:\n  hostNetwork: true\n")] {
+        let (_, _, err) = told(&["-f", "-"], &format!("{POD}---\n{pod}"));
+        assert!(!err.contains("skipped: "), "{err}");
+        assert!(err.lines().last().unwrap().contains("1 injected, 0 unchanged, 1 skipped"), "{err}");
+    }
 }
 
 #[test]
@@ -247,7 +251,8 @@ fn a_reader_who_leaves_is_no_fault() {
     drop(child.stdout.take());
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), "1 document read, no workloads\n"));
 }
 
 #[test]
@@ -310,6 +315,7 @@ fn a_decision_sees_the_template_and_its_namespace() {
             subject.namespace_labels.cloned().unwrap(),
         ));
         let mut decision = Decision::skip(SkipReason::Conflict, "no room");
+        decision.expected = true;
         decision.warnings.push("mind the gap".into());
         Ok(decision)
     };
@@ -317,6 +323,7 @@ fn a_decision_sees_the_template_and_its_namespace() {
     let assumptions = Assumptions {
         namespace: Some("batch".into()),
         namespace_labels: Namespaces::from([("batch".into(), labels)]),
+        ..Assumptions::default()
     };
     let sheets = inject::inject(&inputs, &assumptions, decide).unwrap();
     let (pod, namespace, labels) = seen.into_inner().remove(0);

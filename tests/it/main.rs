@@ -18,6 +18,8 @@ mod docs;
 mod doors;
 mod golden;
 mod inject;
+mod inject_kinds;
+mod inject_messages;
 mod laws;
 mod manifest;
 mod ports;

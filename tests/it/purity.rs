@@ -3,13 +3,14 @@
 use std::{fs, path::Path};
 
 /// The modules that decide, and what none of them may touch.
-const DECIDING: [&str; 14] = [
+const DECIDING: [&str; 15] = [
     "admission",
     "config",
     "decide",
     "fargate",
     "inject",
     "manifest",
+    "near",
     "patch",
     "pod",
     "quantity",

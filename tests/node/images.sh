@@ -14,7 +14,7 @@ archive() { # archive <what it is made of> <name>
     realpath "$file"
 }
 
-injector=$(image/binary.sh dev)
+injector=$(image/binary.sh node)
 mkdir -p "$folder"
 archive "$injector" "$registry/datadog-sidecar-injector:$version"
 

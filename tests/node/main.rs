@@ -7,4 +7,7 @@ mod flood;
 mod harness;
 mod installation;
 mod outage;
+#[allow(dead_code, reason = "more of it is for the program alone")]
+#[path = "../hostile/reviews.rs"]
+mod reviews;
 mod rollouts;

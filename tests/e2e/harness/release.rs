@@ -29,17 +29,14 @@ pub struct Release {
 }
 
 impl Release {
-    /// A namespace with Pod Security `restricted`; nothing is installed. `None` where there is no Helm.
-    pub async fn new(namespace: &str) -> Option<Self> {
+    /// A namespace with Pod Security `restricted`; nothing is installed.
+    pub async fn new(namespace: &str) -> Self {
         Self::by("HELM", namespace).await
     }
 
     /// The same by the Helm that a variable names.
-    pub async fn by(variable: &str, namespace: &str) -> Option<Self> {
-        let Some(helm) = env::var_os(variable) else {
-            super::skipped(namespace, &format!("{variable} is not set"));
-            return None;
-        };
+    pub async fn by(variable: &str, namespace: &str) -> Self {
+        let helm = env::var_os(variable).unwrap_or_else(|| panic!("{variable}, which tests/run.sh sets"));
         let alone = ALONE.lock().await;
         let cluster = ControlPlane::of_the_chart().await;
         let api = cluster.api().await;
@@ -47,7 +44,7 @@ impl Release {
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}))
             .await
             .created();
-        Some(Self { cluster, api, namespace: namespace.to_owned(), helm, _alone: alone })
+        Self { cluster, api, namespace: namespace.to_owned(), helm, _alone: alone }
     }
 
     /// The ServiceAccount that pods of a namespace need, as a controller would make it.

@@ -70,7 +70,7 @@ fn the_full_example() {
     let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
     assert_eq!(profiles, ["default", "large"]);
     let selectors: Vec<_> = config.selectors.iter().map(|one| (one.name.as_str(), one.profile)).collect();
-    assert_eq!(selectors, [("checkout", 1), ("everything else on Fargate", 0)]);
+    assert_eq!(selectors, [("checkout", 1), ("everything else that asks for it", 0)]);
     let large = &config.profiles[1];
     assert_eq!(
         large.env,

@@ -129,3 +129,33 @@ async fn a_slow_head_is_cut_off_here_too() {
     let end = tokio::time::timeout(super::harness::PATIENCE, end).await.expect("closed");
     assert_eq!(end.unwrap_or(0), 0);
 }
+
+#[tokio::test]
+async fn silent_connections_keep_no_probe_from_its_answer() {
+    let mut setup = Setup::of(Admission);
+    setup.limits.admin_connections = 8;
+    setup.timeouts.head = super::harness::PATIENCE;
+    let server = setup.start().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        let mut stream = tokio::net::TcpStream::connect(server.admin_address).await.unwrap();
+        // Half of them amid a head.
+        if silent.len() % 2 == 0 {
+            stream.write_all(b"GET /livez").await.unwrap();
+        }
+        silent.push(stream);
+    }
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(server.admin(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_ends_soon_here() {
+    let mut setup = Setup::of(Admission);
+    setup.timeouts.admin_idle = std::time::Duration::from_millis(200);
+    let server = setup.start().await;
+    let mut stream = tokio::net::TcpStream::connect(server.admin_address).await.unwrap();
+    let end = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 16]).await;
+    assert_eq!(end.unwrap(), 0);
+}

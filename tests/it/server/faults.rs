@@ -1,13 +1,19 @@
 //! Faults of ours: the pod comes through unchanged.
 
-use super::harness::{Reply, Server, Setup, body, unchanged};
+use super::harness::{HEAD, Reply, Server, Setup, body, eventually, unchanged};
 use datadog_sidecar_injector::{
     admission::{Answer, Refusal},
     rules::Rules,
     seen::Seen,
     server::Reviewer,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 struct Panics;
 
@@ -24,6 +30,40 @@ impl Reviewer for Sleeps {
         tokio::time::sleep(Duration::from_secs(20)).await;
         panic!("nobody waits for this any longer");
     }
+}
+
+/// As a decision that never ends would: no deadline reaches it.
+struct Stuck(Arc<AtomicBool>);
+
+impl Reviewer for Stuck {
+    async fn review(&self, _: &[u8], _: &Rules, _: &Seen) -> Result<Answer, Refusal> {
+        while self.0.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        unchanged()
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_is_stuck_is_not_ready_and_then_not_alive() {
+    let stuck = Arc::new(AtomicBool::new(true));
+    let mut setup = Setup::of(Stuck(stuck.clone()));
+    setup.timeouts.longest_review = Duration::from_millis(300);
+    let server = setup.start().await;
+    assert_eq!(server.admin("/readyz").await.status, 200);
+    let mut client = server.client().await;
+    client.send(&[HEAD, b"Content-Length: 2\r\n\r\n{}"].concat()).await.unwrap();
+    eventually("not ready", || async {
+        let ready = server.admin("/readyz").await;
+        ready.status == 503 && ready.text().contains("[-] reviews: the thread that answers reviews")
+    })
+    .await;
+    assert_eq!(server.admin("/livez").await.status, 200, "it may be late");
+    eventually("not alive", || async { server.admin("/livez").await.status == 503 }).await;
+    stuck.store(false, Ordering::Relaxed);
+    assert_eq!(client.reply().await.unwrap().status, 200);
+    eventually("ready", || async { server.admin("/readyz").await.status == 200 }).await;
+    assert_eq!(server.admin("/livez").await.status, 200);
 }
 
 async fn assert_let_through(server: &Server, reply: &Reply, why: &str) {

@@ -30,6 +30,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// Longer than anything here takes: a test that waits this long has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The beginning of a review's head.
+pub(super) const HEAD: &[u8] = b"POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+
 /// Numbers in the proportions of the real ones, but for tests.
 pub(super) fn timeouts() -> Timeouts {
     Timeouts {

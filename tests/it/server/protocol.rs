@@ -6,7 +6,7 @@ use bytes::Bytes;
 use datadog_sidecar_injector::server::Admission;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const MIB: usize = 1 << 20;
 
@@ -22,7 +22,8 @@ fn patch(response: &Value) -> Value {
 /// A review of about that many bytes.
 fn large(bytes: usize) -> Vec<u8> {
     let mut review = review("v1", "large");
-    review["request"]["object"]["metadata"]["annotations"]["padding"] = "x".repeat(bytes).into();
+    review["request"]["object"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "A", "value": "x".repeat(bytes)}]);
     review.to_string().into_bytes()
 }
 

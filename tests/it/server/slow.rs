@@ -1,6 +1,6 @@
 //! Clients that take their time.
 
-use super::harness::{Client, PATIENCE, Server, Setup, body, eventually};
+use super::harness::{Client, HEAD, PATIENCE, Server, Setup, body, eventually};
 use datadog_sidecar_injector::server::Admission;
 use std::time::{Duration, Instant};
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -8,8 +8,6 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 async fn server() -> Server {
     Setup::of(Admission).start().await
 }
-
-const HEAD: &[u8] = b"POST /inject HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 
 /// Sends a byte every so often until the server has had enough.
 async fn trickle(client: &mut Client, bytes: &[u8]) {
@@ -85,19 +83,31 @@ async fn a_connection_without_requests_ends_at_last() {
     assert_eq!(used.stream.read_to_end(&mut rest).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_body_has_the_time_its_review_has() {
-    let server = server().await;
+/// The status that half a body is answered with, and after how long.
+async fn half_a_body(server: &Server, timeout: &str) -> (u16, Duration) {
     let mut client = server.client().await;
-    client
-        .send(b"POST /inject?timeout=500ms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
-        .await
-        .unwrap();
+    let head = format!(
+        "POST /inject?timeout={timeout} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
+    );
+    client.send(head.as_bytes()).await.unwrap();
     let start = Instant::now();
     let reply = client.reply().await.unwrap();
-    assert_eq!(reply.status, 408);
     assert!(reply.closes());
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    (reply.status, start.elapsed())
+}
+
+#[tokio::test]
+async fn a_body_has_the_time_its_review_has_and_no_more_than_a_head() {
+    let mut setup = Setup::of(Admission);
+    setup.timeouts.head = Duration::from_secs(3);
+    let server = setup.start().await;
+    let (status, took) = half_a_body(&server, "500ms").await;
+    assert!(status == 408 && took < Duration::from_secs(2), "{status} {took:?}");
+    let (status, took) = half_a_body(&server, "30s").await;
+    assert!(
+        status == 408 && took >= Duration::from_secs(2) && took < Duration::from_secs(20),
+        "{status} {took:?}"
+    );
     assert_eq!(server.client().await.post(&body("1")).await.unwrap().status, 200);
 }
 
