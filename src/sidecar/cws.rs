@@ -79,7 +79,7 @@ pub(super) fn wrap(
     for (container, extra) in containers.filter(|(c, _)| !is_own(&c.name)) {
         let Some(command) = command(container, of_pod, of_profile) else {
             plan.warnings.about(
-                "without a command Workload Protection needs annotation agent.datadoghq.com/sidecar.entrypoints for",
+                "without a command Workload Protection needs annotation sidecar.entrypoints for",
                 &container.name,
             );
             continue;
