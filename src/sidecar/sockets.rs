@@ -11,7 +11,7 @@ use crate::{
     patch::string,
     pod::{Annotations, Container, Metadata, Mount, NAME, Set, Source, Spec},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::LazyCell, collections::HashMap};
 
 const PATH: &str = "/var/run/datadog";
 
@@ -60,8 +60,6 @@ pub(super) struct Silent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There<'a> {
     Nothing,
-    /// Nothing, and no place for anything: what is mounted above can't be written to.
-    Sealed,
     Volume(&'a str),
     /// A part of a volume.
     Part,
@@ -97,7 +95,7 @@ pub(super) fn complete(going: &Going, spec: &Spec<'_>, plan: &mut Plan<'_>) {
         let env = sidecar.env.as_ref();
         ["false", "0"].iter().any(|off| env.and_then(|env| env.compare(variable, off)) == Some(Set::Equal))
     };
-    if let There::Volume(volume) = there(going, spec, sidecar) {
+    if let There::Volume(volume) = there(going, sidecar) {
         let silent = Silent { traces: off("DD_APM_ENABLED"), metrics: off("DD_USE_DOGSTATSD") };
         connect(going, silent, spec, volume, plan);
     }
@@ -106,15 +104,20 @@ pub(super) fn complete(going: &Going, spec: &Spec<'_>, plan: &mut Plan<'_>) {
 /// Gives every container of the user's the mount, and those that run on the addresses.
 fn connect(going: &Going, silent: Silent, spec: &Spec<'_>, volume: &str, plan: &mut Plan<'_>) {
     let mount = mount(volume);
+    // A pod may have thousands of both: the volumes are looked at once. Of two of a name the first counts.
+    let kinds = LazyCell::new(|| {
+        let kinds = spec.volumes().iter().rev().map(|volume| (&*volume.name, volume.source.kind()));
+        kinds.collect::<HashMap<_, _>>()
+    });
     plan.each(spec, |mut each, warnings| {
-        match there(going, spec, each.container) {
+        match there(going, each.container) {
             There::Volume(name) if name == volume => {}
-            There::Nothing => each.extra.mounts.append.push(mount.clone()),
-            There::Sealed => {
+            There::Nothing if is_sealed(going, each.container, |name| kinds.get(name).copied()) => {
                 let sentence = format!("a read-only mount is above {PATH}, so no sockets of the agent's in");
                 warnings.about(&sentence, &each.container.name);
                 return;
             }
+            There::Nothing => each.extra.mounts.append.push(mount.clone()),
             There::Volume(_) | There::Part => {
                 warnings.about(
                     &format!("{PATH} holds something else, so no sockets of the agent's in"),
@@ -139,8 +142,8 @@ fn connect(going: &Going, silent: Silent, spec: &Spec<'_>, volume: &str, plan: &
 fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
     let mut found = None;
     for container in spec.all_containers().filter(|c| !is_own(&c.name)) {
-        match there(going, spec, container) {
-            There::Nothing | There::Sealed => {}
+        match there(going, container) {
+            There::Nothing => {}
             There::Volume(name) if found.is_none_or(|f| f == name) => found = Some(name),
             There::Volume(_) | There::Part => return None,
         }
@@ -151,25 +154,24 @@ fn users_own<'s>(going: &Going, spec: &'s Spec<'_>) -> Option<&'s str> {
     matches!(volume.source, Source::EmptyDir { .. }).then_some(&*volume.name)
 }
 
-fn there<'s>(going: &Going, spec: &Spec<'_>, container: &'s Container<'_>) -> There<'s> {
+fn there<'s>(going: &Going, container: &'s Container<'_>) -> There<'s> {
     let mut mounts = container.mounts().iter().filter(|mount| !going.has(&mount.name));
     match mounts.find(|mount| path(mount) == PATH) {
-        None if is_sealed(going, spec, container) => There::Sealed,
         None => There::Nothing,
         Some(mount) if mount.sub_path.0 || mount.sub_path_expr.0 => There::Part,
         Some(mount) => There::Volume(&mount.name),
     }
 }
 
-/// Whether the nearest mount above is one in which nothing can be made.
-fn is_sealed(going: &Going, spec: &Spec<'_>, container: &Container<'_>) -> bool {
+/// Whether the nearest mount above is one in which nothing can be made; `kind` is that of a volume.
+fn is_sealed<'k>(going: &Going, container: &Container<'_>, kind: impl Fn(&str) -> Option<&'k str>) -> bool {
     let at = |level: &[&str]| {
         let mounts = container.mounts().iter().filter(|mount| level.contains(&path(mount)));
         mounts.filter(|mount| !going.has(&mount.name)).collect::<Vec<_>>()
     };
     let nearest = ABOVE.into_iter().map(at).find(|mounts| !mounts.is_empty()).unwrap_or_default();
     nearest.into_iter().any(|mount| {
-        let kind = spec.volumes().iter().find(|v| v.name == mount.name).map(|v| v.source.kind());
+        let kind = kind(&mount.name);
         // An image is never written to.
         let read_only = mount.read_only == Some(true) || kind == Some("image");
         read_only && !kind.is_some_and(|kind| PREPARED.contains(&kind))
