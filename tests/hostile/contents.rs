@@ -3,7 +3,7 @@
 use crate::{
     injector::{Injector, factor},
     reviews::{ALL, DEFAULTS, LARGEST, ORDINARY, Place, filled, review},
-    watch::Watch,
+    watch::{Watch, under_attack},
 };
 use futures::future::join_all;
 
@@ -47,34 +47,32 @@ async fn names_of_megabytes_are_not_kept() {
 
 #[tokio::test]
 async fn many_of_the_largest_at_once() {
-    let mut injector = Injector::start(ALL).await;
     let body = filled(Place::Containers, r##"{"name":"c#","image":"i"}"##, LARGEST, true);
-    let watch = Watch::start(&injector);
-    join_all((0..48).map(|_| async {
-        for _ in 0..2 {
-            if let Ok(mut client) = injector.client().await {
-                _ = client.post(&body).await;
+    under_attack(ALL, async |injector| {
+        join_all((0..48).map(|_| async {
+            for _ in 0..2 {
+                if let Ok(mut client) = injector.client().await {
+                    _ = client.post(&body).await;
+                }
             }
-        }
-    }))
+        }))
+        .await;
+    })
     .await;
-    watch.end(&injector);
-    injector.assert_alive();
 }
 
 #[tokio::test]
 async fn many_of_ordinary_size_one_after_the_other() {
-    let mut injector = Injector::start(ALL).await;
     let body = filled(Place::Containers, "{}", ORDINARY, true);
-    let watch = Watch::start(&injector);
-    join_all((0..32).map(|_| async {
-        for _ in 0..20 / factor() {
-            if let Ok(mut client) = injector.client().await {
-                _ = client.post(&body).await;
+    under_attack(ALL, async |injector| {
+        join_all((0..32).map(|_| async {
+            for _ in 0..20 / factor() {
+                if let Ok(mut client) = injector.client().await {
+                    _ = client.post(&body).await;
+                }
             }
-        }
-    }))
+        }))
+        .await;
+    })
     .await;
-    watch.end(&injector);
-    injector.assert_alive();
 }

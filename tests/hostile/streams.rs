@@ -4,7 +4,7 @@ use crate::{
     harness::{connect, tls},
     injector::Injector,
     reviews::{DEFAULTS, LARGEST, review},
-    watch::Watch,
+    watch::under_attack,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, future::join_all, stream};
@@ -63,26 +63,24 @@ async fn attack(
 
 #[tokio::test]
 async fn bodies_that_never_end_over_http2() {
-    let mut injector = Injector::start(DEFAULTS).await;
-    let watch = Watch::start(&injector);
-    let first = Bytes::from(vec![b' '; 32 << 10]);
-    attack(&injector, 20, 64, 65_535, || {
-        let first = stream::iter([Ok(Frame::data(first.clone()))]);
-        BodyExt::boxed(StreamBody::new(first.chain(stream::pending())))
+    under_attack(DEFAULTS, async |injector| {
+        let first = Bytes::from(vec![b' '; 32 << 10]);
+        attack(injector, 20, 64, 65_535, || {
+            let first = stream::iter([Ok(Frame::data(first.clone()))]);
+            BodyExt::boxed(StreamBody::new(first.chain(stream::pending())))
+        })
+        .await;
     })
     .await;
-    watch.end(&injector);
-    injector.assert_alive();
 }
 
 #[tokio::test]
 async fn answers_left_unread_over_http2() {
-    let mut injector = Injector::start(DEFAULTS).await;
-    let watch = Watch::start(&injector);
-    // An answer has the uid in it.
-    let pod = r#"{"metadata":{"labels":{"agent.datadoghq.com/sidecar":"fargate"}},"spec":{"containers":[{"name":"app"}]}}"#;
-    let body = Bytes::from(review(&"1".repeat(LARGEST - 1000), "shop", pod));
-    attack(&injector, 4, 10, 1, || BodyExt::boxed(Full::new(body.clone()))).await;
-    watch.end(&injector);
-    injector.assert_alive();
+    under_attack(DEFAULTS, async |injector| {
+        // An answer has the uid in it.
+        let pod = r#"{"metadata":{"labels":{"agent.datadoghq.com/sidecar":"fargate"}},"spec":{"containers":[{"name":"app"}]}}"#;
+        let body = Bytes::from(review(&"1".repeat(LARGEST - 1000), "shop", pod));
+        attack(injector, 4, 10, 1, || BodyExt::boxed(Full::new(body.clone()))).await;
+    })
+    .await;
 }

@@ -63,6 +63,17 @@ impl Watch {
     }
 }
 
+/// Attacks an injector of this configuration while everybody else is looked after, and sees that it lives. What the attack returns
+/// is held until then.
+pub async fn under_attack<T>(config: &str, attack: impl AsyncFnOnce(&Injector) -> T) {
+    let mut injector = Injector::start(config).await;
+    let watch = Watch::start(&injector);
+    let held = attack(&injector).await;
+    watch.end(&injector);
+    drop(held);
+    injector.assert_alive();
+}
+
 async fn watch(address: SocketAddr, admin: SocketAddr, ca: &str, stop: &AtomicBool) -> Seen {
     let mut seen = Seen::default();
     let began = Instant::now();
