@@ -75,7 +75,7 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
     let review = match read(text, AsPod { rules, moment, selection: &mut selection }) {
         Ok(review) => review,
         Err(_) if budget::is_spent() => {
-            return unread(body, |creates| if creates { too_many(selection) } else { not_applicable() });
+            return unread(body, || too_many(selection));
         }
         Err(error) => return unreadable_pod(body, &error),
     };
@@ -98,24 +98,19 @@ pub fn review(body: &[u8], rules: &Rules, seen: &Seen, now: u64) -> Result<Answe
 ///
 /// There is no review to answer.
 pub fn allow_unchanged(body: &[u8], why: &str) -> Result<Answer, Refusal> {
-    unread(
-        body,
-        |creates| {
-            if creates { Decision::skip(SkipReason::InternalError, why) } else { not_applicable() }
-        },
-    )
+    unread(body, || Decision::skip(SkipReason::InternalError, why))
 }
 
 fn not_applicable() -> Decision {
     Decision::skip(SkipReason::NotApplicable, "")
 }
 
-/// The answer that is decided by nothing but whether the review is of the creation of a pod.
-fn unread(body: &[u8], decide: impl FnOnce(bool) -> Decision) -> Result<Answer, Refusal> {
+/// The answer whose object is not read: what `decide` says where the review is of the creation of a pod.
+fn unread(body: &[u8], decide: impl FnOnce() -> Decision) -> Result<Answer, Refusal> {
     let text = utf8(body)?;
     let review = read(text, AsUnread).map_err(|e| Refusal::Unreadable(wrong(&e)))?;
     let (envelope, request) = opened(review)?;
-    let decision = decide(request.creates_a_pod());
+    let decision = if request.creates_a_pod() { decide() } else { not_applicable() };
     Ok(Answer { body: envelope.answer(&decision, None), about: request.about(), decision })
 }
 

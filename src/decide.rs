@@ -45,8 +45,8 @@ pub(crate) fn decide_pod(
     if metadata.annotations.as_ref().is_some_and(|annotations| annotations.size() > Annotations::LIMIT) {
         return too_complex(Some(selection), ANNOTATIONS);
     }
+    let expected = selection != Selection::Nothing;
     let Some(spec) = &pod.spec else {
-        let expected = selection != Selection::Nothing;
         return Decision { expected, ..Decision::skip(SkipReason::UnsupportedPod, NO_CONTAINERS) };
     };
     if selection == Selection::Probe {
@@ -56,7 +56,6 @@ pub(crate) fn decide_pod(
             Err(fault) => faulty(&fault),
         };
     }
-    let expected = selection != Selection::Nothing;
     if let Some((reason, detail)) = refused(metadata, spec, subject, rules, expected) {
         return Decision { expected, ..Decision::skip(reason, detail) };
     }

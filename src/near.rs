@@ -18,6 +18,11 @@ pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
         .map(|(_, other)| other)
 }
 
+/// Whether a word may be meant for a known name.
+pub(crate) fn is_near(word: &str, known: &str) -> bool {
+    nearest(word, [known].into_iter()).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

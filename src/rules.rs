@@ -5,6 +5,7 @@ mod needs;
 
 use crate::{config::Config, select::Subject, sidecar::Template};
 use index::Index;
+pub(crate) use index::NAMESPACE_NAME;
 pub(crate) use needs::Missing;
 use needs::Needs;
 use std::{
@@ -102,8 +103,8 @@ impl Rules {
     /// Whether some selector looks at labels of namespaces other than their name: those must be known to decide.
     pub fn needs_namespace_labels(&self) -> bool {
         self.config.selectors.iter().filter_map(|s| s.namespace.as_ref()).any(|selector| {
-            selector.match_labels.iter().any(|(key, _)| key != index::NAMESPACE_NAME)
-                || selector.match_expressions.iter().any(|r| r.key != index::NAMESPACE_NAME)
+            selector.match_labels.iter().any(|(key, _)| key != NAMESPACE_NAME)
+                || selector.match_expressions.iter().any(|r| r.key != NAMESPACE_NAME)
         })
     }
 }

@@ -195,18 +195,12 @@ fn pull_secrets(
     at: &Path,
     report: &mut Report,
 ) -> Vec<String> {
-    let own = profiles::pull_secrets(&[], &injection.image_pull_secrets, &at.key("imagePullSecrets"), report);
+    let own = injection.image_pull_secrets.iter().map(file::PullSecret::name);
+    let own = profiles::pull_secrets(&[], own, &at.key("imagePullSecrets"), report);
     let path = Path::default().key("agents").key("image").key("pullSecrets");
-    let mut names: Vec<String> = Vec::new();
-    for (index, secret) in agents.pull_secrets.iter().enumerate() {
-        if let Err(wrong) = names::subdomain(&secret.name) {
-            report.add(&path.index(index), wrong);
-        }
-        if !names.contains(&secret.name) {
-            names.push(secret.name.clone());
-        }
-    }
-    if own.is_empty() { names } else { own }
+    let of_agents = agents.pull_secrets.iter().map(|secret| secret.name.as_str());
+    let of_agents = profiles::pull_secrets(&[], of_agents, &path, report);
+    if own.is_empty() { of_agents } else { own }
 }
 
 fn excluded(namespaces: &[String], path: &Path, report: &mut Report) -> Vec<String> {

@@ -108,7 +108,7 @@ impl Layers<'_> {
             image: image::lay(&lower.image, &upper.image, &at("image"), report),
             image_pull_secrets: pull_secrets(
                 &lower.image_pull_secrets,
-                &upper.image_pull_secrets,
+                upper.image_pull_secrets.iter().map(file::PullSecret::name),
                 &at("imagePullSecrets"),
                 report,
             ),
@@ -182,18 +182,18 @@ pub(super) fn built_in(
 }
 
 /// A layer's Secrets for pulling images, appended to those below.
-pub(super) fn pull_secrets(
+pub(super) fn pull_secrets<'s>(
     lower: &[String],
-    upper: &[file::PullSecret],
+    upper: impl Iterator<Item = &'s str> + Clone,
     path: &Path,
     report: &mut Report,
 ) -> Vec<String> {
-    for (index, secret) in upper.iter().enumerate() {
-        if let Err(wrong) = names::subdomain(secret.name()) {
+    for (index, name) in upper.clone().enumerate() {
+        if let Err(wrong) = names::subdomain(name) {
             report.add(&path.index(index), wrong);
         }
     }
-    appended(lower, upper.iter().map(|secret| secret.name().to_owned()).collect())
+    appended(lower, upper.map(str::to_owned).collect())
 }
 
 /// One list after another, each text once.

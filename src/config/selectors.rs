@@ -3,8 +3,9 @@
 use super::{
     LabelSelector, Operator, Profile, Requirement, Selector, file, names,
     problem::{Path, Report},
-    words::{listed, nearest},
+    words::listed,
 };
+use crate::near::nearest;
 
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 

@@ -5,8 +5,9 @@
 use super::{
     problem::{Path, Report},
     tree::{Entry, Kind, Node, Place},
-    words::{listed, nearest, shortened},
+    words::{listed, shortened},
 };
+use crate::near::nearest;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 

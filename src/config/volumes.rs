@@ -3,9 +3,9 @@
 use super::{
     CheckSource, Profile, Provider, file, names,
     problem::{Path, Report},
-    words::{listed, nearest},
+    words::listed,
 };
-use crate::quantity;
+use crate::{near::nearest, quantity};
 use serde_json::{Map, Value};
 
 /// Volumes that the injector adds.

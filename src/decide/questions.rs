@@ -50,8 +50,7 @@ pub(super) fn refused(
             .map(|why| (SkipReason::UnsupportedPod, why.to_owned()))
     };
     let agent = || {
-        let is_agent =
-            |c: &Container<'_>| may_be_agent(&c.name, &c.image, rules) || selected && acts_as_agent(c);
+        let is_agent = |c: &Container<'_>| is_agent(&c.image, rules) || selected && acts_as_agent(c);
         let found = spec.all_containers().find(|c| !sidecar::is_own(&c.name) && is_agent(c))?;
         Some((SkipReason::AgentPresent, format!("container {} runs a Datadog Agent", cut(&found.name, NAME))))
     };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::Selector,
-    near::nearest,
+    near::{is_near, nearest},
     pod::Annotations,
     quantity,
     sidecar::{self, ENABLED_LABEL, SIDECAR_LABEL},
@@ -32,8 +32,8 @@ const SUFFIXES: [(&str, &str, &str); 8] = [
 pub(super) fn addresses_us(place: &Place<'_>) -> bool {
     let ours = |key: &str| {
         key.starts_with(SIDECAR_LABEL)
-            || sidecar::annotations().any(|known| near(key, known))
-            || near(key, SIDECAR_LABEL)
+            || sidecar::annotations().any(|known| is_near(key, known))
+            || is_near(key, SIDECAR_LABEL)
     };
     [Pairs::Labels, Pairs::Annotations].into_iter().any(|pairs| {
         let mut own = pairs.of(place.template).map(|(key, _)| key);
@@ -83,12 +83,12 @@ fn label(key: &str, place: &Place<'_>, selectors: &[Selector]) -> Option<String>
 }
 
 fn annotation(key: &str, place: &Place<'_>) -> Option<String> {
-    if let Some(label) = [SIDECAR_LABEL, ENABLED_LABEL].into_iter().find(|label| near(key, label)) {
+    if let Some(label) = [SIDECAR_LABEL, ENABLED_LABEL].into_iter().find(|label| is_near(key, label)) {
         let there = Pairs::Labels.get(place.template, label).is_some();
         return (!there).then(|| wrong_kind(Pairs::Annotations, key, Pairs::Labels));
     }
     let known = sidecar::annotations().any(|known| known == key);
-    let meant = key.starts_with(Annotations::OURS) || sidecar::annotations().any(|known| near(key, known));
+    let meant = key.starts_with(Annotations::OURS) || sidecar::annotations().any(|known| is_near(key, known));
     (!known && meant).then(|| sidecar::misspelt(key))
 }
 
@@ -105,10 +105,6 @@ fn misplaced(pairs: Pairs, key: &str, place: &Place<'_>) -> Option<String> {
         pairs.one(),
         holder.called
     ))
-}
-
-fn near(word: &str, known: &str) -> bool {
-    nearest(word, [known].into_iter()).is_some()
 }
 
 /// Says which requests and limits are no quantities, which the API server would refuse.

@@ -6,13 +6,10 @@ use super::{
 };
 use crate::{
     config::{LabelSelector, Operator, Selector},
-    near::nearest,
-    rules::Labels,
+    near::{is_near, nearest},
+    rules::{Labels, NAMESPACE_NAME},
     sidecar::SIDECAR_LABEL,
 };
-
-/// The label that every namespace has.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// How many selectors are told of.
 const MOST: usize = 3;
@@ -80,9 +77,7 @@ fn near_miss(position: usize, selector: &Selector, place: &Place<'_>) -> Option<
     wanted(object).find_map(|(key, values)| {
         let Some(value) = Pairs::Labels.get(place.template, key) else {
             let keys = Pairs::Labels.of(place.template).map(|(key, _)| key);
-            let meant = keys
-                .filter(|own| own.len() > 2 * SHORT)
-                .find(|own| nearest(own, [key].into_iter()).is_some())?;
+            let meant = keys.filter(|own| own.len() > 2 * SHORT).find(|own| is_near(own, key))?;
             let text = format!("no selector matches; label {meant} is not {key}, which {} wants", wants());
             return Some(Why::near(meant, text));
         };
@@ -128,27 +123,19 @@ fn first_unmet<'l>(
     what: &str,
     label: impl Fn(&str) -> Option<&'l str>,
 ) -> Option<String> {
-    let lone = |key: &str, operator: Operator| {
-        let one = LabelSelector {
-            match_expressions: vec![crate::config::Requirement { key: key.to_owned(), operator }],
-            ..LabelSelector::default()
-        };
-        !one.matches(&label)
-    };
-    let labels = selector.match_labels.iter().map(|(key, value)| (key, Operator::In(vec![value.clone()])));
-    let all = labels.chain(selector.match_expressions.iter().map(|r| (&r.key, r.operator.clone())));
-    all.into_iter().find(|(key, operator)| lone(key, operator.clone())).map(
-        |(key, operator)| match operator {
-            Operator::In(values) => {
-                format!("{what} {key} {}", either(&values.iter().map(String::as_str).collect::<Vec<_>>()))
-            }
-            Operator::NotIn(values) => {
-                format!("{what} {key} not {}", either(&values.iter().map(String::as_str).collect::<Vec<_>>()))
-            }
-            Operator::Exists => format!("{what} {key}"),
-            Operator::DoesNotExist => format!("no {what} {key}"),
-        },
-    )
+    let of_values = |values: &[String]| either(&values.iter().map(String::as_str).collect::<Vec<_>>());
+    if let Some((key, value)) = selector.match_labels.iter().find(|(key, value)| label(key) != Some(value)) {
+        return Some(format!("{what} {key} {}", either(&[value])));
+    }
+    let unmet =
+        selector.match_expressions.iter().find(|requirement| !requirement.holds(label(&requirement.key)))?;
+    let key = &unmet.key;
+    Some(match &unmet.operator {
+        Operator::In(values) => format!("{what} {key} {}", of_values(values)),
+        Operator::NotIn(values) => format!("{what} {key} not {}", of_values(values)),
+        Operator::Exists => format!("{what} {key}"),
+        Operator::DoesNotExist => format!("no {what} {key}"),
+    })
 }
 
 fn of_namespace(selector: &Selector, namespace: &Labels) -> bool {

@@ -88,25 +88,9 @@ impl<'de> Deserialize<'de> for Length {
         let Some(inner) = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) else {
             return Ok(Self(0));
         };
-        let mut rest = inner;
-        let mut shorter = 0;
-        while let Some(at) = rest.find('\\') {
-            // What `\u` stands for takes at most three bytes, or four for two of them: never more than it is written with.
-            let (written, bytes) =
-                if rest[at + 1..].starts_with('u') { (6, unescaped(&rest[at..])) } else { (2, 1) };
-            shorter += written - bytes;
-            rest = rest.get(at + written..).unwrap_or_default();
-        }
-        Ok(Self(inner.len() - shorter))
-    }
-}
-
-/// The bytes of UTF-8 that a `\uXXXX` at the beginning stands for; of a pair of them each is two.
-fn unescaped(escape: &str) -> usize {
-    match escape.get(2..6).and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
-        Some(0..0x80) => 1,
-        Some(0x80..0x800 | 0xd800..0xe000) => 2,
-        _ => 3,
+        // Most are written as they are meant, and need not be read. What is no text is as long as it is written.
+        let meant = inner.contains('\\').then(|| serde_json::from_str::<Text<'_>>(json).ok()).flatten();
+        Ok(Self(meant.map_or(inner.len(), |text| text.len())))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::{LabelSelector, Operator, Requirement, Selector};
 use std::collections::HashMap;
 
 /// The label every namespace has: its own name.
-pub(super) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Below this number of selectors trying them in turn costs less than looking labels up.
 const WORTH_IT: usize = 8;
@@ -113,7 +113,8 @@ impl LabelSelector {
 }
 
 impl Requirement {
-    fn holds(&self, label: Option<&str>) -> bool {
+    /// Whether a label, `None` where there is none, meets it.
+    pub(crate) fn holds(&self, label: Option<&str>) -> bool {
         let among = |values: &[String]| label.is_some_and(|l| values.iter().any(|v| v == l));
         match &self.operator {
             Operator::In(values) => among(values),

@@ -3,8 +3,8 @@
 use super::super::{
     schema,
     tree::{Kind, Node},
-    words::nearest,
 };
+use crate::near::nearest;
 use serde_json::{Map, Value};
 
 /// What Datadog's own admission controller reads, and no agent.
