@@ -7,15 +7,14 @@ use crate::{
     decisions::Decisions,
     in_force::Store,
     metrics::Metrics,
-    seen::Seen,
     server::{
         Heart,
         connection::{Handler, Reply},
         pace::Answering,
         refuse::{Refused, text, typed},
     },
+    view::View,
 };
-use arc_swap::ArcSwap;
 use hyper::{Method, Request, StatusCode, body::Incoming};
 use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +42,7 @@ impl fmt::Debug for Check {
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) rules: Arc<Store>,
-    pub(crate) seen: Arc<ArcSwap<Seen>>,
+    pub(crate) seen: Arc<View>,
     pub(crate) certificates: Arc<Served>,
     pub(crate) checks: Vec<Check>,
     pub(crate) metrics: Arc<Metrics>,

@@ -7,7 +7,7 @@ use crate::{
     config::OnMissingSecret,
     patch::Fault,
     pod::{Annotations, Extent, Metadata, Pairs, Pod, budget},
-    rules::{Missing, Rules},
+    rules::{Foreseen, Missing, Rules},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
@@ -59,8 +59,12 @@ pub(crate) fn decide_pod(
     if let Some((reason, detail)) = refused(metadata, spec, subject, rules, expected) {
         return Decision { expected, ..Decision::skip(reason, detail) };
     }
-    let Selection::Profile(profile) = selection else {
-        return Decision::skip(SkipReason::NoMatch, "");
+    let profile = match selection {
+        Selection::Profile(profile) => profile,
+        Selection::Open => {
+            return Decision { expected, ..Decision::skip(SkipReason::NamespaceUnknown, UNKNOWN) };
+        }
+        Selection::Nothing | Selection::Probe => return Decision::skip(SkipReason::NoMatch, ""),
     };
     if spec.all_containers().any(|c| c.name == SIDECAR) {
         return decided(Outcome::Completed, profile, sidecar::complete(rules, pod, spec));
@@ -107,6 +111,8 @@ pub(crate) fn too_many(selection: Option<Selection>) -> Decision {
     )
 }
 
+const UNKNOWN: &str = "its namespace's labels are not known yet: create the pod again";
+
 const ANNOTATIONS: &str = "its annotations have more than 262144 bytes, which the API server refuses";
 
 fn too_complex(selection: Option<Selection>, detail: impl Into<String>) -> Decision {
@@ -148,6 +154,8 @@ pub(crate) enum Selection {
     Probe,
     /// The profile of the first selector that matches.
     Profile(usize),
+    /// Labels of the namespace decide, and those are not known yet.
+    Open,
     /// Nothing: no selector matches.
     Nothing,
 }
@@ -157,13 +165,16 @@ impl Selection {
         if is_probe(metadata, subject, rules) {
             return Self::Probe;
         }
-        selected(metadata, subject, rules).map_or(Self::Nothing, Self::Profile)
+        if !rules.config.enabled {
+            return Self::Nothing;
+        }
+        selected(metadata, subject, rules)
     }
 
     /// How much of the spec the decision reads.
     pub(crate) fn extent(self) -> Extent {
         match self {
-            Self::Nothing => Extent::Brief,
+            Self::Nothing | Self::Open => Extent::Brief,
             Self::Probe | Self::Profile(_) => Extent::Whole,
         }
     }
@@ -176,18 +187,20 @@ fn is_probe(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> boo
 }
 
 /// The profile of the first selector that matches.
-fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Option<usize> {
-    if !rules.config.enabled {
-        return None;
-    }
+fn selected(metadata: &Metadata<'_>, subject: Subject<'_>, rules: &Rules) -> Selection {
     let labels = metadata.labels.as_ref();
-    let position = rules.first_match(
-        |key| labels.and_then(|l| l.get(key)),
-        labels.into_iter().flat_map(Pairs::iter),
-        subject.namespace,
-        subject.namespace_labels,
-    )?;
-    rules.config.selectors.get(position).map(|selector| selector.profile)
+    let label = |key: &str| labels.and_then(|labels| labels.get(key));
+    if subject.awaits_labels() {
+        return match rules.foresee(label, subject.namespace) {
+            Foreseen::Profile(profile) => Selection::Profile(profile),
+            Foreseen::Nothing => Selection::Nothing,
+            Foreseen::Open => Selection::Open,
+        };
+    }
+    let pairs = labels.into_iter().flat_map(Pairs::iter);
+    let position = rules.first_match(label, pairs, subject.namespace, subject.namespace_labels);
+    let selector = position.and_then(|position| rules.config.selectors.get(position));
+    selector.map_or(Selection::Nothing, |selector| Selection::Profile(selector.profile))
 }
 
 #[cfg(test)]

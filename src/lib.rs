@@ -35,4 +35,5 @@ pub mod server;
 pub mod shutdown;
 pub mod sidecar;
 pub mod telemetry;
+pub mod view;
 pub mod workload;

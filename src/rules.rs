@@ -1,9 +1,11 @@
 //! The configuration as decisions use it: compiled once, immutable, shared by all reviews.
 
+mod foresight;
 mod index;
 mod needs;
 
 use crate::{config::Config, select::Subject, sidecar::Template};
+pub(crate) use foresight::Foreseen;
 use index::Index;
 pub(crate) use index::NAMESPACE_NAME;
 pub(crate) use needs::Missing;

@@ -1,6 +1,9 @@
 //! What is known of the cluster around a pod. Reviews read it, watches keep it up to date, and without a cluster nothing is known.
 
-use crate::{config::SecretKey, rules::Namespaces};
+use crate::{
+    config::SecretKey,
+    rules::{Labels, Namespaces},
+};
 use std::{collections::HashMap, fmt, sync::Arc};
 
 /// How long after the making of a namespace a Secret may be on its way there, in seconds. Until then nothing is missing.
@@ -22,8 +25,8 @@ pub struct Secrets(HashMap<String, Arc<Holders>>);
 /// What is known of the cluster: immutable, so that a review sees one state of it.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// The labels of namespaces.
-    pub namespaces: Arc<Namespaces>,
+    /// The labels of namespaces; `None` where nobody watches them. One that is not here has not been heard of yet.
+    pub namespaces: Option<Arc<Namespaces>>,
     /// When those were made.
     pub created: Arc<Created>,
     /// Which namespaces have the Secrets of the configuration.
@@ -48,6 +51,18 @@ pub struct Lack<'a> {
     pub secret: &'a SecretKey,
     /// Whether there is a Secret of that name, without the key.
     pub only_key: bool,
+}
+
+impl Seen {
+    /// The labels of a namespace, where they are known.
+    pub fn labels(&self, namespace: &str) -> Option<&Labels> {
+        self.namespaces.as_ref()?.get(namespace)
+    }
+
+    /// Whether a watch of namespaces has not told of this one, as it will of every one that there is.
+    pub fn awaits(&self, namespace: &str) -> bool {
+        self.namespaces.as_ref().is_some_and(|known| !known.contains_key(namespace))
+    }
 }
 
 impl Secrets {

@@ -13,6 +13,8 @@ pub enum SkipReason {
     UnsupportedPod,
     /// An agent that isn't ours is there already.
     AgentPresent,
+    /// Labels of its namespace decide, and those are not known yet.
+    NamespaceUnknown,
     /// No selector matches.
     NoMatch,
     /// The namespace is known to be without the API key's Secret.
@@ -29,12 +31,13 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// Every reason, in the order of the questions.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotApplicable,
         Self::OptedOut,
         Self::NamespaceExcluded,
         Self::UnsupportedPod,
         Self::AgentPresent,
+        Self::NamespaceUnknown,
         Self::NoMatch,
         Self::SecretMissing,
         Self::Conflict,
@@ -51,6 +54,7 @@ impl SkipReason {
             Self::NamespaceExcluded => "namespace_excluded",
             Self::UnsupportedPod => "unsupported_pod",
             Self::AgentPresent => "agent_present",
+            Self::NamespaceUnknown => "namespace_unknown",
             Self::NoMatch => "no_match",
             Self::SecretMissing => "secret_missing",
             Self::Conflict => "conflict",
@@ -95,9 +99,15 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// Whether the labels of the namespace are there and will yet be known.
+    pub(crate) fn awaits_labels(&self) -> bool {
+        self.namespace_labels.is_none()
+            && self.moment.is_some_and(|moment| moment.seen.awaits(self.namespace))
+    }
+
     /// Of a pod in a namespace of the cluster.
     pub(crate) fn seen(namespace: &'a str, moment: crate::seen::Moment<'a>) -> Self {
-        Self { namespace, namespace_labels: moment.seen.namespaces.get(namespace), moment: Some(moment) }
+        Self { namespace, namespace_labels: moment.seen.labels(namespace), moment: Some(moment) }
     }
 }
 

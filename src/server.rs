@@ -6,6 +6,7 @@ pub(crate) mod connection;
 mod holdings;
 mod limits;
 mod listen;
+mod news;
 pub(crate) mod pace;
 mod places;
 pub(crate) mod refuse;
@@ -24,11 +25,10 @@ use crate::{
     decisions::Decisions,
     in_force::Store,
     metrics::{HandshakeFailure, Metrics},
-    seen::Seen,
     shutdown::Tasks,
+    view::View,
 };
 use accept::Acceptor;
-use arc_swap::ArcSwap;
 use connection::{Protocol, Shared};
 use holdings::Holdings;
 use limits::Budget;
@@ -105,7 +105,7 @@ pub struct Parts<R> {
     /// The configuration in force.
     pub rules: Arc<Store>,
     /// What is known of the cluster.
-    pub seen: Arc<ArcSwap<Seen>>,
+    pub seen: Arc<View>,
     /// The certificate.
     pub certificates: Arc<Served>,
     /// What else must be so to be ready.
@@ -186,6 +186,7 @@ impl Bound {
                 bytes: Holdings::new(limits.bodies),
                 tasks: shared.tasks.clone(),
                 skips: skips::Skips::default(),
+                news: news::News::default(),
             }),
             tls,
             metrics,

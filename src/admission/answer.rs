@@ -81,6 +81,7 @@ fn is_told(decision: &Decision, reason: SkipReason) -> bool {
         SkipReason::NamespaceExcluded
         | SkipReason::UnsupportedPod
         | SkipReason::AgentPresent
+        | SkipReason::NamespaceUnknown
         | SkipReason::SecretMissing
         | SkipReason::Conflict
         | SkipReason::TooLarge

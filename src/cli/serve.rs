@@ -12,13 +12,12 @@ use crate::{
     metrics::Metrics,
     reload,
     rules::Setting,
-    seen::Seen,
     server::{self, Admission, Limits, Parts, Running, Timeouts},
     shutdown::{Signals, Tasks},
     telemetry,
+    view::View,
 };
 use anyhow::Context;
-use arc_swap::ArcSwap;
 use clap::{ArgAction, Args};
 use std::{
     io::{IsTerminal, Write},
@@ -146,7 +145,7 @@ impl Serve {
         }
         let served = Arc::new(Served::new(metrics.clone()));
         let ca = certificates.start(&served, &metrics, &mut tasks)?;
-        let seen = Arc::<ArcSwap<Seen>>::default();
+        let seen = Arc::<View>::default();
         let client = connect().await?;
         let mut checks = Vec::new();
         if certificates.self_managed {
@@ -189,7 +188,7 @@ fn watch_cluster(
     client: &kube::Client,
     version_given: bool,
     rules: &Arc<Store>,
-    seen: &Arc<ArcSwap<Seen>>,
+    seen: &Arc<View>,
     tasks: &mut Tasks,
 ) -> Vec<Check> {
     let mut checks = Vec::new();

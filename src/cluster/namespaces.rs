@@ -2,9 +2,9 @@
 
 use crate::{
     rules::{Labels, Namespaces},
-    seen::{Created, Seen},
+    seen::Created,
+    view::View,
 };
-use arc_swap::ArcSwap;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// Keeps what reviews know of namespaces up to date.
 #[derive(Debug)]
 pub struct Known {
-    seen: Arc<ArcSwap<Seen>>,
+    seen: Arc<View>,
     synced: AtomicBool,
 }
 
@@ -32,8 +32,9 @@ pub struct Known {
 type Listed = (Namespaces, Created);
 
 impl Known {
-    /// Writes into what reviews read.
-    pub fn new(seen: Arc<ArcSwap<Seen>>) -> Self {
+    /// Writes into what reviews read. From here on a namespace that is not there has not been heard of.
+    pub fn new(seen: Arc<View>) -> Self {
+        seen.change(|seen| seen.namespaces = Some(Arc::default()));
         Self { seen, synced: AtomicBool::new(false) }
     }
 
@@ -42,19 +43,11 @@ impl Known {
         self.synced.load(Ordering::Relaxed)
     }
 
-    /// Others write what else is seen.
-    fn store(&self, namespaces: &Arc<Namespaces>, created: &Arc<Created>) {
-        self.seen.rcu(|seen| Seen {
-            namespaces: namespaces.clone(),
-            created: created.clone(),
-            ..Seen::clone(seen)
+    fn change(&self, change: impl Fn(&mut Namespaces, &mut Created)) {
+        self.seen.change(|seen| {
+            let namespaces = Arc::make_mut(seen.namespaces.get_or_insert_default());
+            change(namespaces, Arc::make_mut(&mut seen.created));
         });
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Namespaces, &mut Created)) {
-        let Seen { mut namespaces, mut created, .. } = Seen::clone(&self.seen.load());
-        change(Arc::make_mut(&mut namespaces), Arc::make_mut(&mut created));
-        self.store(&namespaces, &created);
     }
 }
 
@@ -84,7 +77,11 @@ fn apply(event: Event<PartialObjectMeta<Namespace>>, known: &Known, listed: &mut
                 if !known.is_synced() {
                     tracing::info!(namespaces = namespaces.len(), "Learnt the labels of namespaces");
                 }
-                known.store(&Arc::new(namespaces), &Arc::new(created));
+                let (namespaces, created) = (Arc::new(namespaces), Arc::new(created));
+                known.seen.change(|seen| {
+                    seen.namespaces = Some(namespaces.clone());
+                    seen.created = created.clone();
+                });
                 known.synced.store(true, Ordering::Relaxed);
             }
         }
@@ -92,8 +89,8 @@ fn apply(event: Event<PartialObjectMeta<Namespace>>, known: &Known, listed: &mut
             let parts = parts(namespace);
             let (name, labels, made) = &parts;
             let seen = known.seen.load();
-            if seen.namespaces.get(name) != Some(labels) || seen.created.get(name) != made.as_ref() {
-                known.change(|namespaces, created| insert(parts, namespaces, created));
+            if seen.labels(name) != Some(labels) || seen.created.get(name) != made.as_ref() {
+                known.change(|namespaces, created| insert(parts.clone(), namespaces, created));
             }
         }
         Event::Delete(namespace) => {
@@ -140,8 +137,12 @@ mod tests {
 
     fn teams(known: &Known) -> Vec<(String, String)> {
         let seen = known.seen.load();
-        let mut all: Vec<_> =
-            seen.namespaces.iter().map(|(name, labels)| (name.clone(), labels["team"].clone())).collect();
+        let mut all: Vec<_> = seen
+            .namespaces
+            .iter()
+            .flat_map(|known| known.iter())
+            .map(|(name, labels)| (name.clone(), labels["team"].clone()))
+            .collect();
         assert_eq!(seen.created.len(), all.len());
         assert!(seen.created.values().all(|made| *made == 1_700_000_000));
         all.sort();

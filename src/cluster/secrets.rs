@@ -6,10 +6,10 @@ mod answer;
 use crate::{
     in_force::Store,
     metrics::Metrics,
-    seen::{Holders, Secrets, Seen},
+    seen::{Holders, Secrets},
+    view::View,
 };
 use answer::{Change, List};
-use arc_swap::ArcSwap;
 use futures::{AsyncBufReadExt, StreamExt, future};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -40,7 +40,7 @@ const TOGETHER: usize = 256;
 /// The watches of all Secrets.
 #[derive(Clone, Debug)]
 pub struct Known {
-    seen: Arc<ArcSwap<Seen>>,
+    seen: Arc<View>,
     metrics: Arc<Metrics>,
 }
 
@@ -60,17 +60,12 @@ enum Error {
 
 impl Known {
     /// Writes into what reviews read.
-    pub fn new(seen: Arc<ArcSwap<Seen>>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(seen: Arc<View>, metrics: Arc<Metrics>) -> Self {
         Self { seen, metrics }
     }
 
-    /// Others write what else is seen.
     fn change(&self, change: impl Fn(&mut Secrets)) {
-        self.seen.rcu(|seen| {
-            let mut next = Seen::clone(seen);
-            change(Arc::make_mut(&mut next.secrets));
-            next
-        });
+        self.seen.change(|seen| change(Arc::make_mut(&mut seen.secrets)));
         self.metrics.secrets_known.set(count(self.seen.load().secrets.names().len()));
     }
 }

@@ -157,7 +157,7 @@ fn write_pair<'b>(buffer: &'b mut String, key: &str, value: &str) -> &'b str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -177,7 +177,7 @@ mod tests {
             .prop_map(|(match_labels, match_expressions)| LabelSelector { match_labels, match_expressions })
     }
 
-    fn selector() -> impl Strategy<Value = Selector> {
+    pub(in crate::rules) fn selector() -> impl Strategy<Value = Selector> {
         (prop::option::of(label_selector()), prop::option::of(label_selector()))
             .prop_map(|(object, namespace)| Selector { object, namespace, ..Selector::default() })
     }

@@ -5,6 +5,7 @@ use super::{
     connection::{Handler, Reply},
     holdings::{Holding, Holdings},
     limits::{Budget, Limits, Timeouts},
+    news::{News, PATIENCE},
     pace::Answering,
     refuse::{Refused, closing, typed},
     skips::Skips,
@@ -16,8 +17,9 @@ use crate::{
     metrics::{self, Metrics},
     rules::Rules,
     seen::Seen,
+    select::SkipReason,
+    view::View,
 };
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::FutureExt;
 use hyper::{
@@ -66,7 +68,7 @@ impl Reviewer for Admission {
 pub(crate) struct Reviews<R> {
     pub(crate) reviewer: R,
     pub(crate) rules: Arc<Store>,
-    pub(crate) seen: Arc<ArcSwap<Seen>>,
+    pub(crate) seen: Arc<View>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Arc<Decisions>,
     pub(crate) limits: Limits,
@@ -75,6 +77,7 @@ pub(crate) struct Reviews<R> {
     pub(crate) bytes: Holdings,
     pub(crate) tasks: TaskTracker,
     pub(super) skips: Skips,
+    pub(super) news: News,
 }
 
 impl<R: Reviewer> Handler for Reviews<R> {
@@ -130,13 +133,14 @@ impl<R: Reviewer> Reviews<R> {
         let holding = self.bytes.hold(answering.pace());
         let read = body::read(body, self.limits.body, &holding);
         let whole = timeout_at(arrived, read).await.map_err(|_| Refused::TooSlow)??;
-        let answer = {
-            let _slot = self.in_flight.claim().ok_or(Refused::Overloaded)?;
-            let _deciding = answering.decide();
-            let in_force = self.rules.load();
-            let answer = self.decide(&whole, &in_force.rules, deadline).await?;
-            self.record(answer, &in_force, whole.len(), start)
-        };
+        let mut answer = self.take_turn(&whole, &answering, deadline).await?;
+        if answer.1.decision.reason() == Some(SkipReason::NamespaceUnknown) {
+            let namespace = &answer.1.about.namespace;
+            self.news.wait(&self.seen, namespace, deadline.min(start + PATIENCE)).await;
+            answer = self.take_turn(&whole, &answering, deadline).await?;
+        }
+        let (in_force, answer) = answer;
+        let answer = self.record(answer, &in_force, whole.len(), start);
         drop(whole);
         if !holding.resize(answer.len()) {
             return Err(Refused::Overloaded);
@@ -145,9 +149,23 @@ impl<R: Reviewer> Reviews<R> {
         Ok(Bytes::from_owner(Unread { answer, _holding: holding, _answering: answering }))
     }
 
+    /// Decides when it is this review's turn, by what is in force and known then.
+    async fn take_turn(
+        &self,
+        body: &[u8],
+        answering: &Answering,
+        deadline: Instant,
+    ) -> Result<(Arc<InForce>, Answer), Refused> {
+        let _slot = self.in_flight.claim().ok_or(Refused::Overloaded)?;
+        let _deciding = answering.decide();
+        let in_force = self.rules.load();
+        let answer = self.decide(body, &in_force.rules, deadline).await?;
+        Ok((in_force, answer))
+    }
+
     /// The decision, or "as it is" where deciding fails.
     async fn decide(&self, body: &[u8], rules: &Rules, deadline: Instant) -> Result<Answer, Refused> {
-        let seen = self.seen.load_full();
+        let seen = self.seen.load();
         let review = async { self.reviewer.review(body, rules, &seen).await };
         // What a panic leaves half done is only what belonged to this review.
         let review = AssertUnwindSafe(review).catch_unwind();

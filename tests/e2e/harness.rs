@@ -5,6 +5,7 @@
 pub mod api;
 pub mod audit;
 pub mod control_plane;
+pub mod delay;
 pub mod injector;
 pub mod installation;
 pub mod other_webhook;

@@ -9,6 +9,7 @@ mod corpus;
 mod ending;
 mod harness;
 mod limits;
+mod new_namespaces;
 mod pairwise;
 mod pods;
 mod reached;

@@ -36,11 +36,19 @@ struct Around {
     namespace_labels: Option<Labels>,
     kubernetes_minor: u32,
     offline: bool,
+    /// Namespaces are watched, and this one has not been heard of.
+    not_heard_of: bool,
 }
 
 impl Default for Around {
     fn default() -> Self {
-        Self { namespace: "shop".into(), namespace_labels: None, kubernetes_minor: 35, offline: false }
+        Self {
+            namespace: "shop".into(),
+            namespace_labels: None,
+            kubernetes_minor: 35,
+            offline: false,
+            not_heard_of: false,
+        }
     }
 }
 
@@ -96,7 +104,10 @@ fn comes_out(case: &Path) -> [(&'static str, Option<String>); 3] {
     let pod: Value = serde_saphyr::from_str(&read(case, "in.yaml").unwrap()).unwrap();
     let known: Known =
         read(case, "secrets.yaml").map(|text| serde_saphyr::from_str(&text).unwrap()).unwrap_or_default();
-    let (now, seen) = (known.namespace_age, known.seen(&around.namespace));
+    let (now, mut seen) = (known.namespace_age, known.seen(&around.namespace));
+    if around.not_heard_of {
+        seen.namespaces = Some(Arc::default());
+    }
     let subject = Subject {
         namespace: &around.namespace,
         namespace_labels: around.namespace_labels.as_ref(),

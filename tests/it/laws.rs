@@ -122,7 +122,7 @@ fn labels() -> Labels {
 /// Whatever a pod is decided as, the webhook decides it so, in whichever order it comes to know what.
 pub fn the_webhook_decides_alike(rules: &Rules, pod: &Value, decision: &Decision) {
     let namespaces = Namespaces::from([("shop".to_owned(), labels())]);
-    let seen = Seen { namespaces: namespaces.into(), ..Seen::default() };
+    let seen = Seen { namespaces: Some(namespaces.into()), ..Seen::default() };
     let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
     let head = r#""uid":"1","operation":"CREATE","kind":{"group":"","kind":"Pod"}"#;
     for (order, request) in [

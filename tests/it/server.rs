@@ -7,6 +7,7 @@ mod cluster;
 mod drain;
 mod faults;
 mod harness;
+mod namespaces;
 mod overload;
 mod process;
 mod protocol;

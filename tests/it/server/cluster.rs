@@ -1,14 +1,13 @@
 //! What is learnt from the API server, here a stand-in that speaks as much of its language as is needed.
 
 use super::harness::{eventually, metric, setting};
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use datadog_sidecar_injector::{
     cluster::{namespaces, secrets, version},
     config::Config,
     in_force::Store,
     metrics::Metrics,
-    seen::Seen,
+    view::View,
 };
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{Request, Response, body::Frame, body::Incoming, service::service_fn};
@@ -127,12 +126,12 @@ impl ApiServer {
 #[tokio::test]
 async fn the_labels_of_namespaces_are_kept_up_to_date() {
     let (api, client) = ApiServer::start().await;
-    let seen = Arc::<ArcSwap<Seen>>::default();
+    let seen = Arc::<View>::default();
     let known = Arc::new(namespaces::Known::new(seen.clone()));
     let stop = CancellationToken::new();
     let watch = tokio::spawn(namespaces::watch(client, known.clone(), stop.clone()));
     eventually("synced", || async { known.is_synced() }).await;
-    let team = |name: &str| seen.load().namespaces.get(name).map(|labels| labels["team"].clone());
+    let team = |name: &str| seen.load().labels(name).map(|labels| labels["team"].clone());
     assert_eq!(team("shop").as_deref(), Some("red"));
     assert_eq!(team("bank").as_deref(), Some("blue"));
     assert!(
@@ -177,7 +176,7 @@ async fn the_namespaces_with_a_secret_are_kept_up_to_date_and_follow_the_configu
     let (api, client) = ApiServer::start().await;
     let metrics = Arc::new(Metrics::new());
     let store = Arc::new(Store::new(Config::default(), setting(), metrics.clone()));
-    let seen = Arc::<ArcSwap<Seen>>::default();
+    let seen = Arc::<View>::default();
     let stop = CancellationToken::new();
     let known = secrets::Known::new(seen.clone(), metrics.clone());
     let watch = tokio::spawn(secrets::watch(client, store.clone(), known, stop.clone()));

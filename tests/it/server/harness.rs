@@ -11,6 +11,7 @@ use datadog_sidecar_injector::{
     seen::Seen,
     server::{Args, Limits, Parts, Reviewer, Running, Timeouts},
     shutdown::Tasks,
+    view::View,
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -61,6 +62,7 @@ pub(super) struct Setup<R> {
     pub(super) timeouts: Timeouts,
     pub(super) config: Config,
     pub(super) checks: Vec<Check>,
+    pub(super) seen: Arc<View>,
 }
 
 impl<R: Reviewer> Setup<R> {
@@ -71,6 +73,7 @@ impl<R: Reviewer> Setup<R> {
             timeouts: timeouts(),
             config: Config::default(),
             checks: Vec::new(),
+            seen: Arc::default(),
         }
     }
 
@@ -83,7 +86,7 @@ impl<R: Reviewer> Setup<R> {
     }
 
     pub(super) async fn start_without_certificate(self) -> Server {
-        let Self { reviewer, limits, timeouts, config, checks } = self;
+        let Self { reviewer, limits, timeouts, config, checks, seen } = self;
         let any = "127.0.0.1:0".parse().unwrap();
         let bound = Args { bind: any, admin_bind: any, limits, timeouts }.bind().await.unwrap();
         let metrics = Arc::new(Metrics::new());
@@ -93,7 +96,7 @@ impl<R: Reviewer> Setup<R> {
         let parts = Parts {
             reviewer,
             rules: rules.clone(),
-            seen: Arc::default(),
+            seen,
             certificates: served.clone(),
             checks,
             metrics: metrics.clone(),
