@@ -118,7 +118,7 @@ impl Pages {
             "/livez" => Ok(self.admin.alive()),
             "/readyz" => Ok(self.admin.ready()),
             "/metrics" => Ok(self.admin.metrics()),
-            "/config" => json(view::of(&self.admin.rules.load().rules, &self.admin.seen.load().secrets)),
+            "/config" => json(view::of(&self.admin.rules.load().rules, &self.admin.seen.load().objects)),
             "/decisions" => json(self.admin.decisions.to_json()),
             _ => Err(Refused::NotFound("there are /livez, /readyz, /metrics, /config and /decisions")),
         }

@@ -1,9 +1,9 @@
-//! What is learnt from the API server, the labels of namespaces, which of them have the Secrets of sidecars, and its version, and
+//! What is learnt from the API server, the labels of namespaces, which of them have what sidecars refer to, and its version, and
 //! what is kept right in it, `caBundle`. Never while a review waits.
 
 pub mod namespaces;
+pub mod objects;
 pub mod probe;
-pub mod secrets;
 pub mod version;
 pub mod webhook;
 

@@ -6,8 +6,8 @@ mod unreadable;
 use crate::{
     config::OnMissingSecret,
     patch::Fault,
-    pod::{Annotations, Extent, Metadata, Pairs, Pod, budget},
-    rules::{Foreseen, Missing, Rules},
+    pod::{Annotations, Extent, Metadata, Pairs, Pod, Spec, budget},
+    rules::{CA_VOLUME, Foreseen, Missing, Rules, Without},
     select::{Decision, Outcome, SkipReason, Subject},
     sidecar::{self, Addition, Obstacle, Overrides, SIDECAR},
 };
@@ -71,7 +71,7 @@ pub(crate) fn decide_pod(
     }
     let mut overrides = Overrides::read(&rules.config, metadata);
     let profile = overrides.profile.unwrap_or(profile);
-    if let Some(detail) = secret_missing(profile, subject, rules, &mut overrides) {
+    if let Some(detail) = secret_missing(profile, subject, rules, spec, &mut overrides) {
         let decision = Decision::skip(SkipReason::SecretMissing, detail);
         return Decision { profile: Some(profile), expected: true, ..decision };
     }
@@ -132,6 +132,7 @@ fn secret_missing(
     profile: usize,
     subject: Subject<'_>,
     rules: &Rules,
+    spec: &Spec<'_>,
     overrides: &mut Overrides,
 ) -> Option<String> {
     match (rules.missing(profile, subject)?, rules.config.on_missing_secret) {
@@ -141,7 +142,13 @@ fn secret_missing(
         }
         (Missing::Token(lack), _) => {
             overrides.warnings.push(format!("without the Cluster Agent: {lack}"));
-            overrides.without_cluster_agent = true;
+            overrides.without = Without::ClusterAgent;
+        }
+        // It brings one of its own.
+        (Missing::Ca(_), _) if spec.volumes().iter().any(|volume| volume.name == CA_VOLUME) => {}
+        (Missing::Ca(lack), _) => {
+            overrides.warnings.push(format!("the Cluster Agent is not verified: {lack}"));
+            overrides.without = Without::Verification;
         }
     }
     None

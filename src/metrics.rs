@@ -45,10 +45,10 @@ pub struct Metrics {
     pub certificate_expiry: Gauge,
     /// When the newest CA in the Secret ends, in seconds since 1970; 0 without self-managed certificates.
     pub ca_expiry: Gauge,
-    /// Secrets, by name, of which it is to be known which namespaces have them.
-    pub secrets_watched: Gauge,
+    /// Secrets and ConfigMaps, by name, of which it is to be known which namespaces have them.
+    pub objects_watched: Gauge,
     /// Those of them of which it is known.
-    pub secrets_known: Gauge,
+    pub objects_known: Gauge,
     /// How the last reading of the certificate files went, or the last attempt to keep self-managed ones right.
     pub certificate: Reloads,
     /// How the last reading of the configuration file went.
@@ -117,8 +117,8 @@ impl Metrics {
             connections_given_up: Counter::default(),
             certificate_expiry: Gauge::default(),
             ca_expiry: Gauge::default(),
-            secrets_watched: Gauge::default(),
-            secrets_known: Gauge::default(),
+            objects_watched: Gauge::default(),
+            objects_known: Gauge::default(),
             certificate: Reloads::default(),
             config: Reloads::default(),
             registry: Registry::default(),
@@ -170,14 +170,14 @@ impl Metrics {
             it.ca_expiry.clone(),
         );
         r.register(
-            "secrets_watched",
-            "Secrets that sidecars refer to, by name, of which it is to be known which namespaces have them",
-            it.secrets_watched.clone(),
+            "objects_watched",
+            "Secrets and ConfigMaps that sidecars refer to, by name, of which it is to be known which namespaces have them",
+            it.objects_watched.clone(),
         );
         r.register(
-            "secrets_known",
+            "objects_known",
             "Those of which it is known; fewer than are watched: missing ones are not noticed",
-            it.secrets_known.clone(),
+            it.objects_known.clone(),
         );
         it.certificate.register(r, "certificate", "certificate");
         it.config.register(r, "config", "configuration");

@@ -4,12 +4,12 @@ mod foresight;
 mod index;
 mod needs;
 
-use crate::{config::Config, select::Subject, sidecar::Template};
+use crate::{config::Config, seen::ObjectRef, select::Subject, sidecar::Template};
 pub(crate) use foresight::Foreseen;
 use index::Index;
 pub(crate) use index::NAMESPACE_NAME;
-pub(crate) use needs::Missing;
 use needs::Needs;
+pub(crate) use needs::{CA, CA_KEY, CA_VOLUME, Missing, Without};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::OnceLock,
@@ -41,9 +41,10 @@ pub struct Rules {
     pub setting: Setting,
     /// What never changes between the pods of a profile, by its position in the configuration.
     templates: Vec<Template>,
-    /// The same for namespaces without the Cluster Agent's token: made for the first of those, since most clusters have none.
+    /// The same for namespaces that lack something: made for the first of those, since most clusters have none.
+    without_verification: OnceLock<Vec<Template>>,
     without_cluster_agent: OnceLock<Vec<Template>>,
-    /// The Secrets of each profile.
+    /// What each profile refers to.
     needs: Vec<Needs>,
     /// The images of all profiles, without tags and digests: a container that runs one is an agent.
     agents: HashSet<String>,
@@ -57,16 +58,27 @@ impl Rules {
         let templates = templates(&config, &setting);
         let needs = config.profiles.iter().map(|profile| Needs::of(&config, profile)).collect();
         let agents = config.profiles.iter().map(|profile| profile.image.repository()).collect();
-        Self { config, setting, templates, without_cluster_agent: OnceLock::new(), needs, agents, index }
+        Self {
+            config,
+            setting,
+            templates,
+            without_verification: OnceLock::new(),
+            without_cluster_agent: OnceLock::new(),
+            needs,
+            agents,
+            index,
+        }
     }
 
-    /// What never changes between the pods of a profile, with or without the Cluster Agent's part.
-    pub(crate) fn template(&self, profile: usize, without_cluster_agent: bool) -> Option<&Template> {
-        let without = || {
-            self.without_cluster_agent
-                .get_or_init(|| templates(&needs::without_cluster_agent(&self.config), &self.setting))
+    /// What never changes between the pods of a profile in namespaces that lack this.
+    pub(crate) fn template(&self, profile: usize, without: Without) -> Option<&Template> {
+        let reduced = || templates(&needs::reduced(&self.config, without), &self.setting);
+        let templates = match without {
+            Without::Nothing => &self.templates,
+            Without::Verification => self.without_verification.get_or_init(reduced),
+            Without::ClusterAgent => self.without_cluster_agent.get_or_init(reduced),
         };
-        if without_cluster_agent { without() } else { &self.templates }.get(profile)
+        templates.get(profile)
     }
 
     /// What the pod's namespace is known to lack of what the sidecar of a profile needs.
@@ -74,10 +86,10 @@ impl Rules {
         self.needs.get(profile)?.missing(subject)
     }
 
-    /// The names of the Secrets that sidecars cannot start without: none where nothing is injected.
-    pub fn secrets(&self) -> BTreeSet<&str> {
+    /// The objects that sidecars refer to in the namespaces of their pods: none where nothing is injected.
+    pub fn objects(&self) -> BTreeSet<&ObjectRef> {
         let needs = if self.config.enabled { self.needs.as_slice() } else { &[] };
-        needs.iter().flat_map(Needs::names).collect()
+        needs.iter().flat_map(Needs::objects).collect()
     }
 
     /// Whether an image, without its tag and digest, is one that some profile injects.

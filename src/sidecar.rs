@@ -80,7 +80,7 @@ pub(crate) fn inject(
     spec: &Spec<'_>,
     overrides: Overrides,
 ) -> Result<Addition, Obstacle> {
-    let Some(template) = rules.template(profile, overrides.without_cluster_agent) else {
+    let Some(template) = rules.template(profile, overrides.without) else {
         return Err(Obstacle::Conflict(format!("profile {profile} does not exist")));
     };
     let metadata = pod.metadata();

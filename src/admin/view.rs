@@ -1,14 +1,14 @@
-//! The configuration in force, and what is known of its Secrets, as a page, without the values of environment variables.
+//! The configuration in force, and what is known of the objects it refers to, as a page, without the values of environment variables.
 
 use crate::{
     config::{Config, EnvVar, LabelSelector, Operator, Profile, Requirement, Selector},
     rules::Rules,
-    seen::Secrets,
+    seen::{ObjectRef, Objects},
 };
 use serde_json::{Value, json};
 
 /// Everything but the values of variables, which a person may have written a secret into.
-pub(super) fn of(rules: &Rules, secrets: &Secrets) -> Value {
+pub(super) fn of(rules: &Rules, objects: &Objects) -> Value {
     let setting = &rules.setting;
     // Without `..`: whoever adds a field decides here whether it may be shown.
     let Config {
@@ -51,7 +51,7 @@ pub(super) fn of(rules: &Rules, secrets: &Secrets) -> Value {
         "imagePullPolicy": pull_policy.as_str(),
         "imagePullSecrets": image_pull_secrets,
         "onMissingSecret": word(on_missing_secret),
-        "secrets": rules.secrets().iter().map(|name| secret(name, secrets)).collect::<Value>(),
+        "objects": rules.objects().into_iter().map(|one| object(one, objects)).collect::<Value>(),
         "selectors": selectors.iter().map(|s| selector(s, profiles)).collect::<Value>(),
         "profiles": profiles.iter().map(profile).collect::<Value>(),
         "podOverrides": pod_overrides.iter().map(word).collect::<Value>(),
@@ -59,9 +59,10 @@ pub(super) fn of(rules: &Rules, secrets: &Secrets) -> Value {
     })
 }
 
-/// A Secret that sidecars refer to, and how many namespaces are known to have it; `null`: that is not known.
-fn secret(name: &str, secrets: &Secrets) -> Value {
-    json!({ "name": name, "namespaces": secrets.get(name).map(|holders| holders.len()) })
+/// What sidecars refer to, and how many namespaces are known to have it; `null`: that is not known.
+fn object(object: &ObjectRef, objects: &Objects) -> Value {
+    let namespaces = objects.get(object).map(|holders| holders.len());
+    json!({ "kind": object.kind.as_str(), "name": object.name, "namespaces": namespaces })
 }
 
 fn selector(selector: &Selector, profiles: &[Profile]) -> Value {
@@ -175,12 +176,14 @@ mod tests {
         let mut config = Config { env: vec![secret("DD_PROXY_HTTPS")], ..Config::default() };
         config.profiles[0].env.push(secret("DD_PASSWORD"));
         let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };
-        let mut secrets = Secrets::default();
+        let mut objects = Objects::default();
         let rules = Rules::compile(config, setting);
-        assert_eq!(of(&rules, &secrets)["secrets"], json!([{"name": "datadog-secret", "namespaces": null}]));
-        secrets.insert("datadog-secret", [("shop".into(), ["api-key".into()].into())].into());
-        let page = of(&rules, &secrets);
-        assert_eq!(page["secrets"], json!([{"name": "datadog-secret", "namespaces": 1}]));
+        let one = |namespaces: Value| json!([{"kind": "Secret", "name": "datadog-secret", "namespaces": namespaces}]);
+        assert_eq!(of(&rules, &objects)["objects"], one(Value::Null));
+        let holders = [("shop".into(), ["api-key".into()].into())].into();
+        objects.insert(ObjectRef::secret("datadog-secret"), holders);
+        let page = of(&rules, &objects);
+        assert_eq!(page["objects"], one(json!(1)));
         assert_eq!(page["env"], json!(["DD_PROXY_HTTPS"]));
         assert_eq!(page["profiles"][0]["env"], json!(["DD_PASSWORD"]));
         assert!(!page.to_string().contains("hunter2"), "{page:#}");

@@ -42,7 +42,8 @@ pub(super) struct Serve {
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
     kubernetes_version: Option<u32>,
 
-    /// Whether to watch, in all namespaces, the Secrets that sidecars refer to: without, none counts as missing.
+    /// Whether to watch, in all namespaces, the Secrets, and the ConfigMap of the Cluster Agent's CA, that sidecars refer to:
+    /// without, none counts as missing.
     #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     watch_secrets: bool,
 
@@ -155,9 +156,9 @@ impl Serve {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
             if *watch_secrets {
-                let known = cluster::secrets::Known::new(seen.clone(), metrics.clone());
+                let known = cluster::objects::Known::new(seen.clone(), metrics.clone());
                 let rules = rules.clone();
-                tasks.spawn("secrets", |stop| cluster::secrets::watch(client, rules, known, stop));
+                tasks.spawn("objects", |stop| cluster::objects::watch(client, rules, known, stop));
             }
         }
 

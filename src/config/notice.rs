@@ -86,7 +86,7 @@ pub(super) fn notices(root: &Node, file: &File) -> Vec<String> {
     }
     if injection.cluster_agent_tls_verification.copy_ca_config_map {
         notices.push(format!(
-            "{INJECTION}.clusterAgentTlsVerification.copyCaConfigMap has no effect yet: the ConfigMap datadog-ca-cert must be in the namespace of each pod"
+            "{INJECTION}.clusterAgentTlsVerification.copyCaConfigMap has no effect yet: make the ConfigMap datadog-ca-cert in the namespace of each pod; in a namespace without it sidecars do not verify the Cluster Agent"
         ));
     }
     notices.extend(meant::notices(datadog, file));

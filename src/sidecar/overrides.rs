@@ -6,6 +6,7 @@ use crate::{
     near::nearest,
     pod::{Annotations, Metadata, NAME, cut},
     quantity,
+    rules::Without,
 };
 use std::borrow::Cow;
 
@@ -56,7 +57,7 @@ pub(crate) struct Overrides {
     /// Commands of containers that state none.
     pub(super) entrypoints: Entrypoints,
     /// Whether the Cluster Agent's part is left out. No annotation asks for that: the namespace has no token.
-    pub(crate) without_cluster_agent: bool,
+    pub(crate) without: Without,
     /// What is bad or not allowed, and so ignored.
     pub(crate) warnings: Vec<String>,
 }
@@ -86,7 +87,7 @@ impl Overrides {
             mode: reader.mode(),
             resources: reader.resources(),
             entrypoints: reader.entrypoints(),
-            without_cluster_agent: false,
+            without: Without::Nothing,
             warnings: reader.warnings,
         }
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::{Config, Mode, Ports, Profile, Provider, Resources},
     patch::string,
-    rules::Setting,
+    rules::{CA, CA_KEY, CA_VOLUME, Setting},
 };
 use serde_json::Value;
 
@@ -104,13 +104,13 @@ impl Template {
                     "DD_CLUSTER_TRUST_CHAIN_CA_CERT_FILE_PATH",
                 );
                 set(verify, env::literal(verify, "true"));
-                set(file, env::literal(file, &format!("{CERTIFICATES}/ca.crt")));
+                set(file, env::literal(file, &format!("{CERTIFICATES}/{CA_KEY}")));
                 volumes.push(Own {
-                    name: "agent-ca-cert".into(),
+                    name: CA_VOLUME.into(),
                     // The agent can do without, and the pod would wait for ever.
-                    from: From::OptionalConfigMap("datadog-ca-cert".into()),
+                    from: From::OptionalConfigMap(CA.into()),
                 });
-                mounts.push(mount("agent-ca-cert", CERTIFICATES, true));
+                mounts.push(mount(CA_VOLUME, CERTIFICATES, true));
             }
         }
         let mut set = |name, value| variables.set(name, env::literal(name, value));

@@ -170,7 +170,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         |text: &str| format!("clusterAgent: {{admissionController: {{agentSidecarInjection: {{{text}}}}}}}");
     let named = "{name: one, apiKeySecret: {name: a}, clusterAgentTokenSecret: {name: b}}";
     for (values, secrets) in [
-        (injection("enabled: false"), None),
+        (injection("enabled: false, clusterAgentTlsVerification: {enabled: true}"), None),
         ("injector: {rbac: {readSecrets: false}}".to_owned(), None),
         ("clusterAgent: {enabled: false}".to_owned(), Some("datadog-secret")),
         (injection("clusterAgentTokenSecret: {name: token}"), Some("datadog-secret,token")),
@@ -199,9 +199,16 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         let rules = Rules::compile(config::load(&values, "values.yaml").unwrap(), setting);
         if let Some(secrets) = secrets {
             let may: Vec<&str> = secrets.split(',').collect();
-            assert!(rules.secrets().iter().all(|name| may.contains(name)), "{values}: {:?}", rules.secrets());
+            assert!(
+                rules.objects().iter().all(|object| may.contains(&&*object.name)),
+                "{values}: {:?}",
+                rules.objects()
+            );
         }
     }
+    release.put("upgrade", &injection("clusterAgentTlsVerification: {enabled: true}"));
+    let may = rights(&release, &account, "default").await;
+    assert!(may.contains(&"configmaps/datadog-ca-cert: list watch".to_owned()), "{may:?}");
     release.uninstall().await;
 }
 

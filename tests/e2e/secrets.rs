@@ -91,7 +91,7 @@ async fn a_pod_without_its_secret_is_left_alone_until_it_is_there() {
     );
     let metrics = injector.admin("/metrics").await.unwrap();
     assert!(metrics.contains(r#"reason="secret_missing",profile="default"} "#), "{metrics}");
-    assert!(metrics.contains("secrets_watched 1") && metrics.contains("secrets_known 1"), "{metrics}");
+    assert!(metrics.contains("objects_watched 1") && metrics.contains("objects_known 1"), "{metrics}");
 
     // Only the token is missing.
     wait::until("a pod without the Cluster Agent", async || {
@@ -148,9 +148,9 @@ async fn without_the_right_to_see_secrets_every_pod_is_injected() {
     scene.register(&injector.webhook()).await;
     let known = async |number: u8| {
         let metrics = injector.admin("/metrics").await.unwrap();
-        metrics.contains(&format!("secrets_known {number}\n")).then_some(())
+        metrics.contains(&format!("objects_known {number}\n")).then_some(())
     };
-    let complaints = || injector.log().matches("Cannot tell which namespaces have a Secret").count();
+    let complaints = || injector.log().matches("Cannot tell which namespaces have an object").count();
     wait::until("it to say what it may not", async || (complaints() == 1).then_some(())).await;
     assert!(injector.log().contains("cannot list resource"), "{}", injector.log());
     known(0).await.unwrap();
@@ -169,4 +169,33 @@ async fn without_the_right_to_see_secrets_every_pod_is_injected() {
     assert!(!warnings.contains("Secret") && !warnings.contains("Cluster Agent"), "{warnings}");
     known(0).await.unwrap();
     assert_eq!(complaints(), 2);
+}
+
+#[tokio::test]
+async fn without_its_config_map_the_cluster_agent_is_not_verified_until_it_is_there() {
+    let config = "clusterAgent: {admissionController: {agentSidecarInjection: {clusterAgentTlsVerification: {enabled: true}}}}";
+    let (scene, injector) = Scene::serving("ca", config).await;
+    let verifies = async || {
+        let (pod, warnings) = made(&scene, "ca").await;
+        assert_eq!(pods::sidecars(&pod), 1, "{warnings}");
+        assert_eq!(cluster_agent(&pod), Some("true"));
+        let verifies = pod.to_string().contains("DD_CLUSTER_TRUST_CHAIN_ENABLE_TLS_VERIFICATION");
+        assert_eq!(verifies, pod.to_string().contains("datadog-ca-cert"));
+        let why =
+            "the Cluster Agent is not verified: no ConfigMap ca/datadog-ca-cert: create it with key ca.crt";
+        assert_eq!(verifies, !warnings.contains(why), "{warnings}");
+        verifies
+    };
+    let until = async |expected: bool| {
+        wait::until("a pod to be as expected", async || (verifies().await == expected).then_some(())).await;
+    };
+    until(false).await;
+    let map = yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: datadog-ca-cert}, data: {ca.crt: a}}");
+    let map = in_namespace(map, "ca");
+    scene.api.create(&map).await.created();
+    until(true).await;
+    scene.api.delete(&map).await.created();
+    until(false).await;
+    let metrics = injector.admin("/metrics").await.unwrap();
+    assert!(metrics.contains("objects_watched 2") && metrics.contains("objects_known 2"), "{metrics}");
 }

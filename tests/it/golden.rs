@@ -5,7 +5,7 @@
 //! | `in.yaml` | the pod; its first comment says what the case shows |
 //! | `config.yaml` | the configuration; none: the defaults |
 //! | `setting.yaml` | `namespace`, `namespaceLabels`, `kubernetesMinor`, `offline`, where they are not the usual ones |
-//! | `secrets.yaml` | `known`: namespaces and keys of the Secrets that are watched; `namespaceAge`: in seconds; without the file nothing is known |
+//! | `secrets.yaml` | `known`, `configMaps`: namespaces and keys of the Secrets and ConfigMaps that are watched; `namespaceAge`: in seconds; without the file nothing is known |
 //! | `decision.yaml` | what was decided, and all that is told of it |
 //! | `patch.json` | the operations; none where nothing changes |
 //! | `out.yaml` | the pod with the operations applied |
@@ -17,7 +17,7 @@ use datadog_sidecar_injector::{
     config::{self, Config},
     decide::decide,
     rules::{Labels, Rules, Setting},
-    seen::{Moment, Secrets, Seen},
+    seen::{Moment, ObjectRef, Objects, Seen},
     select::{Decision, SkipReason, Subject},
 };
 use serde::Deserialize;
@@ -56,18 +56,26 @@ impl Default for Around {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Known {
     namespace_age: u64,
-    known: HashMap<String, HashMap<String, Vec<Box<str>>>>,
+    #[serde(default)]
+    known: Holders,
+    #[serde(default)]
+    config_maps: Holders,
 }
+
+/// The keys of objects, by their name and namespace.
+type Holders = HashMap<String, HashMap<String, Vec<Box<str>>>>;
 
 impl Known {
     fn seen(self, namespace: &str) -> Seen {
-        let mut secrets = Secrets::default();
-        for (name, holders) in self.known {
-            secrets.insert(&name, holders.into_iter().map(|(k, v)| (k.into(), v.into())).collect());
+        let secrets = self.known.into_iter().map(|(name, holders)| (ObjectRef::secret(name), holders));
+        let maps = self.config_maps.into_iter().map(|(name, holders)| (ObjectRef::config_map(name), holders));
+        let mut objects = Objects::default();
+        for (object, holders) in secrets.chain(maps) {
+            objects.insert(object, holders.into_iter().map(|(k, v)| (k.into(), v.into())).collect());
         }
         // The clock stands at the age.
         let created = [(namespace.to_owned(), 0)].into();
-        Seen { secrets: secrets.into(), created: Arc::new(created), ..Seen::default() }
+        Seen { objects: objects.into(), created: Arc::new(created), ..Seen::default() }
     }
 }
 

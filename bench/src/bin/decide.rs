@@ -5,7 +5,7 @@ use clap::Parser;
 use datadog_sidecar_injector::{
     admission, config,
     rules::{Rules, Setting},
-    seen::{Secrets, Seen},
+    seen::{Objects, Seen},
 };
 use injector_bench::{
     body::Size,
@@ -128,11 +128,11 @@ impl Case {
             Ok(Rules::compile(config, setting))
         };
         let rules = yaml.map(rules).transpose()?;
-        let mut secrets = Secrets::default();
-        for name in rules.iter().flat_map(Rules::secrets) {
-            secrets.insert(name, [("shop-prod".into(), ["api-key".into(), "token".into()].into())].into());
+        let mut objects = Objects::default();
+        for object in rules.iter().flat_map(Rules::objects) {
+            objects.insert(object.clone(), [("shop-prod".into(), ["api-key".into(), "token".into()].into())].into());
         }
-        let seen = Seen { secrets: secrets.into(), ..Seen::default() };
+        let seen = Seen { objects: objects.into(), ..Seen::default() };
         Ok(Self { name: (*name).to_owned(), rules, seen })
     }
 

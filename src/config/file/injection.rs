@@ -60,7 +60,7 @@ pub(in crate::config) struct Injection {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct TlsVerification {
     /// Whether they verify it, with the CA under `ca.crt` in the ConfigMap `datadog-ca-cert` of the pod's namespace, which must be
-    /// made there. Without it the pod starts and its agent does not reach the Cluster Agent.
+    /// made there. In a namespace that is known to be without it they don't, and a warning says so.
     pub(in crate::config) enabled: bool,
     /// Whether that ConfigMap is to be made in the namespaces of the pods.
     pub(in crate::config) copy_ca_config_map: bool,

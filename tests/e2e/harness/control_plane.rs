@@ -41,6 +41,7 @@ metadata: {name: datadog-sidecar-injector}
 rules:
   - {apiGroups: [''], resources: [namespaces], verbs: [get, list, watch]}
   - {apiGroups: [''], resources: [secrets], resourceNames: [datadog-secret], verbs: [list, watch]}
+  - {apiGroups: [''], resources: [configmaps], resourceNames: [datadog-ca-cert], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

@@ -281,7 +281,7 @@ fn what_has_no_effect_is_told() {
             "clusterAgent.token is not read: sidecars take the token from the Secret of clusterAgentTokenSecret",
             "clusterAgent.env: DD_ADMISSION_CONTROLLER_AGENT_SIDECAR_… is not read: write it as keys of clusterAgent.admissionController.agentSidecarInjection",
             "clusterAgent.admissionController.enabled switches Datadog's own controller off, not this one: that is clusterAgent.admissionController.agentSidecarInjection.enabled",
-            "clusterAgent.admissionController.agentSidecarInjection.clusterAgentTlsVerification.copyCaConfigMap has no effect yet: the ConfigMap datadog-ca-cert must be in the namespace of each pod",
+            "clusterAgent.admissionController.agentSidecarInjection.clusterAgentTlsVerification.copyCaConfigMap has no effect yet: make the ConfigMap datadog-ca-cert in the namespace of each pod; in a namespace without it sidecars do not verify the Cluster Agent",
         ]
     );
     assert_eq!(

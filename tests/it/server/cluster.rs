@@ -3,10 +3,11 @@
 use super::harness::{eventually, metric, setting};
 use bytes::Bytes;
 use datadog_sidecar_injector::{
-    cluster::{namespaces, secrets, version},
+    cluster::{namespaces, objects, version},
     config::Config,
     in_force::Store,
     metrics::Metrics,
+    seen::ObjectRef,
     view::View,
 };
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -178,12 +179,12 @@ async fn the_namespaces_with_a_secret_are_kept_up_to_date_and_follow_the_configu
     let store = Arc::new(Store::new(Config::default(), setting(), metrics.clone()));
     let seen = Arc::<View>::default();
     let stop = CancellationToken::new();
-    let known = secrets::Known::new(seen.clone(), metrics.clone());
-    let watch = tokio::spawn(secrets::watch(client, store.clone(), known, stop.clone()));
+    let known = objects::Known::new(seen.clone(), metrics.clone());
+    let watch = tokio::spawn(objects::watch(client, store.clone(), known, stop.clone()));
     let keys = |name: &str, namespace: &str| -> Option<String> {
-        Some(seen.load().secrets.get(name)?.get(namespace)?.join(" "))
+        Some(seen.load().objects.get(&ObjectRef::secret(name))?.get(namespace)?.join(" "))
     };
-    let gauges = || ["secrets_watched", "secrets_known"].map(|name| metric(&metrics.text(), name).unwrap());
+    let gauges = || ["objects_watched", "objects_known"].map(|name| metric(&metrics.text(), name).unwrap());
     let name = "datadog-secret";
     eventually("listed", || async { keys(name, "shop").is_some() && keys(name, "bank").is_some() }).await;
     assert_eq!(keys(name, "shop").as_deref(), Some("api-key"));
@@ -216,19 +217,22 @@ async fn the_namespaces_with_a_secret_are_kept_up_to_date_and_follow_the_configu
     .await;
     assert_eq!(gauges(), [2.0, 2.0]);
     store.set_config(Config::default());
-    eventually("forgotten", || async { seen.load().secrets.get("token-secret").is_none() }).await;
+    eventually("forgotten", || async {
+        seen.load().objects.get(&ObjectRef::secret("token-secret")).is_none()
+    })
+    .await;
 
     // The right is taken away, and the watch ends.
     eventually("watched", || async { api.events.receiver_count() > 0 }).await;
     api.secrets.store(false, Ordering::Relaxed);
     api.events.send(Value::Null).unwrap();
-    eventually("unknown", || async { seen.load().secrets.get(name).is_none() }).await;
+    eventually("unknown", || async { seen.load().objects.get(&ObjectRef::secret(name)).is_none() }).await;
     assert_eq!(gauges(), [1.0, 0.0]);
     api.secrets.store(true, Ordering::Relaxed);
     eventually("known again", || async { keys(name, "shop").is_some() }).await;
     // Something that is no Secret: nothing is known, and it begins anew.
     api.events.send(json!({"type": "ADDED", "object": {"data": {"api-key": VALUE}}})).unwrap();
-    eventually("unknown", || async { seen.load().secrets.get(name).is_none() }).await;
+    eventually("unknown", || async { seen.load().objects.get(&ObjectRef::secret(name)).is_none() }).await;
     eventually("known again", || async { keys(name, "shop").is_some() }).await;
     assert!(!format!("{:?}", seen.load()).contains(VALUE));
     stop.cancel();

@@ -1,4 +1,5 @@
-//! Which namespaces have the Secrets that sidecars refer to: a watch for each name in the configuration, across all namespaces.
+//! Which namespaces have the Secrets and ConfigMaps that sidecars refer to: a watch for each name in the configuration, across all
+//! namespaces.
 //! Of what comes in only namespaces and keys are kept.
 
 mod answer;
@@ -6,12 +7,12 @@ mod answer;
 use crate::{
     in_force::Store,
     metrics::Metrics,
-    seen::{Holders, Secrets},
+    seen::{Holders, Kind, ObjectRef, Objects},
     view::View,
 };
 use answer::{Change, List};
 use futures::{AsyncBufReadExt, StreamExt, future};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Client, Resource,
     api::{ListParams, Request, WatchParams},
@@ -37,21 +38,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How many changes that came in together are published together.
 const TOGETHER: usize = 256;
 
-/// The watches of all Secrets.
+/// The watches of all objects.
 #[derive(Clone, Debug)]
 pub struct Known {
     seen: Arc<View>,
     metrics: Arc<Metrics>,
 }
 
-/// Why nothing is known of a Secret. It never shows what came in.
+/// Why nothing is known of an object. It never shows what came in.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     /// The API server refused, or could not be asked.
     #[error(transparent)]
     Api(#[from] kube::Error),
     /// The answer is something else.
-    #[error("the answer is not about Secrets")]
+    #[error("the answer is not about such objects")]
     Answer,
     /// There was none.
     #[error("no answer in time")]
@@ -64,24 +65,23 @@ impl Known {
         Self { seen, metrics }
     }
 
-    fn change(&self, change: impl Fn(&mut Secrets)) {
-        self.seen.change(|seen| change(Arc::make_mut(&mut seen.secrets)));
-        self.metrics.secrets_known.set(count(self.seen.load().secrets.names().len()));
+    fn change(&self, change: impl Fn(&mut Objects)) {
+        self.seen.change(|seen| change(Arc::make_mut(&mut seen.objects)));
+        self.metrics.objects_known.set(count(self.seen.load().objects.len()));
     }
 }
 
-/// Watches the Secrets that the rules in force name until the end, whichever these are.
+/// Watches the objects that the rules in force name until the end, whichever these are.
 pub async fn watch(client: Client, rules: Arc<Store>, known: Known, stop: CancellationToken) {
     let mut changes = rules.changes();
-    let names =
-        || -> BTreeSet<String> { rules.load().rules.secrets().into_iter().map(str::to_owned).collect() };
+    let objects = || -> BTreeSet<ObjectRef> { rules.load().rules.objects().into_iter().cloned().collect() };
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let names_now = names();
-        known.metrics.secrets_watched.set(count(names_now.len()));
-        known.change(|secrets| secrets.retain(|name| names_now.contains(name)));
-        let watches = names_now.iter().map(|name| Watch::new(&client, name, &known).run());
-        let others = async { while changes.changed().await.is_ok() && names() == names_now {} };
+        let now = objects();
+        known.metrics.objects_watched.set(count(now.len()));
+        known.change(|objects| objects.retain(|object| now.contains(object)));
+        let watches = now.iter().map(|object| Watch::new(&client, object, &known).run());
+        let others = async { while changes.changed().await.is_ok() && objects() == now {} };
         tokio::select! {
             () = stop.cancelled() => {}
             () = others => {}
@@ -94,7 +94,7 @@ pub async fn watch(client: Client, rules: Arc<Store>, known: Known, stop: Cancel
 /// The watch of one name.
 struct Watch<'a> {
     client: &'a Client,
-    name: &'a str,
+    object: &'a ObjectRef,
     known: &'a Known,
     /// Whether the last failure was told, and how long to wait after the next one.
     told: bool,
@@ -102,18 +102,19 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(client: &'a Client, name: &'a str, known: &'a Known) -> Self {
-        Self { client, name, known, told: false, pause: PAUSE }
+    fn new(client: &'a Client, object: &'a ObjectRef, known: &'a Known) -> Self {
+        Self { client, object, known, told: false, pause: PAUSE }
     }
 
     /// Watches for ever. While that fails nothing is known.
     async fn run(mut self) {
         loop {
             let Err(error) = self.follow().await;
-            self.known.change(|secrets| secrets.remove(self.name));
+            self.known.change(|objects| objects.remove(self.object));
             if !std::mem::replace(&mut self.told, true) {
-                let secret = self.name;
-                tracing::warn!(secret, %error, "Cannot tell which namespaces have a Secret: none counts as missing");
+                let ObjectRef { kind, name } = self.object;
+                let kind = kind.as_str();
+                tracing::warn!(kind, name, %error, "Cannot tell which namespaces have an object: none counts as missing");
             }
             sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -130,11 +131,11 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// All Secrets of the name, and the version of that state: as the API server has them in memory, since in its store it would
-    /// have to look at every Secret there is. If that is old, the watch makes up for it.
+    /// All objects of the name, and the version of that state: as the API server has them in memory, since in its store it would
+    /// have to look at every one there is. If that is old, the watch makes up for it.
     async fn list(&self) -> Result<List, Error> {
         let params = ListParams::default().match_any().fields(&self.selector());
-        let request = requests().list(&params).map_err(kube::Error::BuildRequest)?;
+        let request = self.requests().list(&params).map_err(kube::Error::BuildRequest)?;
         let text = timeout(PATIENCE, self.client.request_text(request)).await.map_err(|_| Error::Late)??;
         List::read(&text)
     }
@@ -145,7 +146,7 @@ impl<'a> Watch<'a> {
         let soonest = Instant::now() + PAUSE;
         let params = WatchParams { timeout: Some(WATCH), bookmarks: true, ..WatchParams::default() }
             .fields(&self.selector());
-        let request = requests().watch(&params, &version).map_err(kube::Error::BuildRequest)?;
+        let request = self.requests().watch(&params, &version).map_err(kube::Error::BuildRequest)?;
         let lines =
             match timeout(PATIENCE, self.client.request_stream(request)).await.map_err(|_| Error::Late)? {
                 Ok(stream) => stream.lines(),
@@ -187,23 +188,27 @@ impl<'a> Watch<'a> {
     }
 
     fn publish(&mut self, holders: &Holders) {
-        let secret = self.name;
-        if self.known.seen.load().secrets.get(secret).is_none() {
-            tracing::info!(secret, namespaces = holders.len(), "Learnt which namespaces have a Secret");
+        if self.known.seen.load().objects.get(self.object).is_none() {
+            let ObjectRef { kind, name } = self.object;
+            let (kind, namespaces) = (kind.as_str(), holders.len());
+            tracing::info!(kind, name, namespaces, "Learnt which namespaces have an object");
         }
-        self.known.change(|secrets| secrets.insert(secret, holders.clone()));
+        self.known.change(|objects| objects.insert(self.object.clone(), holders.clone()));
         self.told = false;
         self.pause = PAUSE;
     }
 
     fn selector(&self) -> String {
-        format!("metadata.name={}", self.name)
+        format!("metadata.name={}", self.object.name)
     }
-}
 
-/// Across all namespaces.
-fn requests() -> Request {
-    Request::new(Secret::url_path(&(), None))
+    /// Across all namespaces.
+    fn requests(&self) -> Request {
+        Request::new(match self.object.kind {
+            Kind::Secret => Secret::url_path(&(), None),
+            Kind::ConfigMap => ConfigMap::url_path(&(), None),
+        })
+    }
 }
 
 fn count(number: usize) -> i64 {

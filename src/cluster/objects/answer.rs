@@ -1,4 +1,4 @@
-//! What the API server says of Secrets, read so that no value of theirs is ever kept, logged or part of an error.
+//! What the API server says of Secrets and ConfigMaps, read so that no value of theirs is ever kept, logged or part of an error.
 //!
 //! kube's own types keep the values, and its client logs an answer that it cannot read: so answers come here as text.
 
@@ -21,9 +21,9 @@ pub(super) struct List {
 /// A line of a watch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// A Secret was made or changed.
+    /// An object was made or changed.
     Put { namespace: Arc<str>, keys: Keys, version: String },
-    /// A Secret was deleted.
+    /// An object was deleted.
     Removed { namespace: Arc<str>, version: String },
     /// So far everything is told.
     None { version: String },
@@ -50,11 +50,14 @@ struct Event<'a> {
     object: &'a RawValue,
 }
 
-/// A Secret without its values.
+/// An object without its values.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Named {
     metadata: Meta,
     data: Option<Names>,
+    /// A ConfigMap's.
+    binary_data: Option<Names>,
 }
 
 #[derive(Deserialize)]
@@ -78,8 +81,8 @@ impl List {
     /// Reads a list.
     pub(super) fn read(text: &str) -> Result<Self, Error> {
         let Items { metadata, items } = read(text)?;
-        let holders = items.unwrap_or_default().into_iter().map(|secret| {
-            let (namespace, keys, _) = secret.parts();
+        let holders = items.unwrap_or_default().into_iter().map(|object| {
+            let (namespace, keys, _) = object.parts();
             (namespace, keys)
         });
         Ok(Self { holders: holders.collect(), version: metadata.resource_version })
@@ -90,17 +93,17 @@ impl Change {
     /// Reads a line.
     pub(super) fn read(line: &str) -> Result<Self, Error> {
         let event: Event<'_> = read(line)?;
-        let secret = || Ok::<_, Error>(read::<Named>(event.object.get())?.parts());
+        let object = || Ok::<_, Error>(read::<Named>(event.object.get())?.parts());
         Ok(match event.r#type.as_str() {
             "ADDED" | "MODIFIED" => {
-                let (namespace, keys, version) = secret()?;
+                let (namespace, keys, version) = object()?;
                 Self::Put { namespace, keys, version }
             }
             "DELETED" => {
-                let (namespace, _, version) = secret()?;
+                let (namespace, _, version) = object()?;
                 Self::Removed { namespace, version }
             }
-            "BOOKMARK" => Self::None { version: secret()?.2 },
+            "BOOKMARK" => Self::None { version: object()?.2 },
             "ERROR" if read::<Status>(event.object.get())?.code == Some(410) => Self::Gone,
             _ => return Err(Error::Answer),
         })
@@ -109,7 +112,8 @@ impl Change {
 
 impl Named {
     fn parts(self) -> (Arc<str>, Keys, String) {
-        let keys = self.data.unwrap_or_default().0;
+        let keys: Vec<_> =
+            [self.data, self.binary_data].into_iter().flatten().flat_map(|names| names.0).collect();
         (self.metadata.namespace.into(), keys.into(), self.metadata.resource_version)
     }
 }
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn no_error_shows_a_value() {
-        let wrong = "the answer is not about Secrets";
+        let wrong = "the answer is not about such objects";
         assert_eq!(change("ADDED", &secret(&json!(VALUE))).unwrap_err(), wrong);
         assert_eq!(change("ADDED", &json!({"data": {"api-key": VALUE}})).unwrap_err(), wrong);
         assert_eq!(change(VALUE, &secret(&json!({}))).unwrap_err(), wrong);
