@@ -1,6 +1,7 @@
 //! What is learnt from the API server, the labels of namespaces, which of them have what sidecars refer to, and its version, and
 //! what is kept right in it, `caBundle`. Never while a review waits.
 
+pub mod cluster_agent;
 pub mod namespaces;
 pub mod objects;
 pub mod probe;

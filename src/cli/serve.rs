@@ -155,6 +155,10 @@ impl Serve {
         if let Some(client) = client {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
+            let (looking, store) = (client.clone(), rules.clone());
+            tasks.spawn("cluster agent", |stop| {
+                cluster::cluster_agent::watch(looking, store, cluster::cluster_agent::EVERY, stop)
+            });
             if *watch_secrets {
                 let known = cluster::objects::Known::new(seen.clone(), metrics.clone());
                 let rules = rules.clone();

@@ -162,9 +162,12 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         "secrets/datadog-secret: list watch",
         "secrets/datadog-sidecar-injector-ca: get list patch watch",
         "secrets: create",
+        "services/datadog-cluster-agent: list",
+        "services: list",
     ];
     assert_eq!(own, expected);
-    assert_eq!(rights(&release, &account, "default").await, expected[..3]);
+    let everywhere = [expected[0], expected[1], expected[2], expected[5]];
+    assert_eq!(rights(&release, &account, "default").await, everywhere);
 
     let injection =
         |text: &str| format!("clusterAgent: {{admissionController: {{agentSidecarInjection: {{{text}}}}}}}");

@@ -1,6 +1,10 @@
 //! How the API server comes to the webhook, and what becomes of pods when it does not.
 
-use crate::harness::{Injector, Reached, Scene, injector::webhook, pods, yaml};
+use crate::harness::{
+    Injector, Reached, Scene,
+    injector::{OWN_NAMESPACE, webhook},
+    pods, wait, yaml,
+};
 use serde_json::json;
 use std::{
     net::TcpListener,
@@ -56,4 +60,32 @@ async fn pods_are_created_without_the_sidecar_after_the_timeout_when_nothing_ans
     let took = began.elapsed();
     assert!((Duration::from_secs(3)..Duration::from_secs(6)).contains(&took), "{took:?}");
     assert_eq!(pods::sidecars(&pod), 0);
+}
+
+#[tokio::test]
+async fn an_address_of_the_cluster_agent_with_no_service_behind_it_is_told_with_those_that_may_be_meant() {
+    const SERVICE: &str =
+        "{apiVersion: v1, kind: Service, metadata: {name: NAME}, spec: {ports: [{port: 5005}]}}";
+    let scene = Scene::empty("no-cluster-agent", json!({})).await;
+    let config = "clusterAgent: {serviceName: dd-agent, serviceNamespace: no-cluster-agent}";
+    scene.create("no-cluster-agent-plain", &SERVICE.replace("NAME", "dd-agent")).await;
+    scene.create("no-cluster-agent", &SERVICE.replace("NAME", "prod-cluster-agent")).await;
+    let injector = Injector::start(&scene, config, Reached::Service).await;
+    let told = "There is no such Service: sidecars do not reach the Cluster Agent";
+    let line = wait::until("it to say so", async || {
+        injector.log().lines().find(|line| line.contains(told)).map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains("no-cluster-agent/dd-agent"), "{line}");
+    assert!(line.contains("no-cluster-agent-plain/dd-agent, no-cluster-agent/prod-cluster-agent"), "{line}");
+
+    let (scene, injector) = Scene::serving("with-cluster-agent", "clusterAgent: {serviceName: there}").await;
+    wait::until("it to say so", async || injector.log().contains(told).then_some(())).await;
+    scene.create(OWN_NAMESPACE, &SERVICE.replace("NAME", "there")).await;
+    let again = "clusterAgent: {serviceName: there, servicePort: 5006}";
+    injector.configure(again);
+    wait::until("it to say that it is there", async || {
+        injector.log().contains("The Cluster Agent's Service is there").then_some(())
+    })
+    .await;
 }

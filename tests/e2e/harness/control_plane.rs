@@ -42,6 +42,7 @@ rules:
   - {apiGroups: [''], resources: [namespaces], verbs: [get, list, watch]}
   - {apiGroups: [''], resources: [secrets], resourceNames: [datadog-secret], verbs: [list, watch]}
   - {apiGroups: [''], resources: [configmaps], resourceNames: [datadog-ca-cert], verbs: [list, watch]}
+  - {apiGroups: [''], resources: [services], verbs: [list]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

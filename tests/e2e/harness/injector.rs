@@ -8,7 +8,11 @@ use super::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -36,6 +40,7 @@ pub struct Injector {
     reached: Reached,
     ca: String,
     scene: &'static str,
+    config: PathBuf,
 }
 
 impl Injector {
@@ -81,6 +86,7 @@ impl Injector {
             reached,
             ca: String::new(),
             scene: name,
+            config: folder.join("config.yaml"),
         };
         wait::until("a ready injector", async || {
             injector.process.assert_alive();
@@ -108,6 +114,11 @@ impl Injector {
             {"key": "admission.datadoghq.com/enabled", "operator": "NotIn", "values": ["false"]},
         ]});
         webhook
+    }
+
+    /// Gives it another configuration, which it reads in its own time.
+    pub fn configure(&self, config: &str) {
+        fs::write(&self.config, config).unwrap();
     }
 
     /// Ends it, as a node that dies does.
