@@ -13,6 +13,10 @@ const OF_ANOTHER: [&str; 1] = ["datadog.apm.instrumentation"];
 /// The parts of a values file that tell it from what is under any other key.
 const PARTS: [&str; 3] = ["datadog", "clusterAgent", "agents"];
 
+const ADMISSION: &str = "admissionController";
+
+const INJECTION: &str = "agentSidecarInjection";
+
 const CONTROLLER: &str = "/properties/clusterAgent/properties/admissionController";
 
 /// Whole values files under a key, as an umbrella chart has them under the name of its subchart. No file has these parts there.
@@ -73,7 +77,7 @@ pub(super) fn is_empty(node: &Node) -> bool {
 pub(super) fn misplaced(root: &Node, datadog: &Node, cluster_agent: &Node, controller: &Node) -> Vec<String> {
     let injection = properties(&format!("{CONTROLLER}/properties/agentSidecarInjection"));
     let inner = |key: &str| injection.is_some_and(|injection| injection.contains_key(key));
-    let outer = |key: &str| ["agentSidecarInjection", "admissionController"].contains(&key);
+    let outer = |key: &str| [INJECTION, ADMISSION].contains(&key);
     let mut found: Vec<String> = Vec::new();
     found.extend(unknown_keys(root, "").filter(|key| outer(key)).map(String::from));
     found.extend(datadog.keys().filter(|key| outer(key)).map(|key| format!("datadog.{key}")));
@@ -91,22 +95,27 @@ pub(super) fn misplaced(root: &Node, datadog: &Node, cluster_agent: &Node, contr
 pub(super) fn near(root: &Node, cluster_agent: &Node, controller: &Node) -> Vec<String> {
     let mut found = Vec::new();
     for (name, node, pointer, meant) in [
-        ("", root, "", &["clusterAgent", "datadog", "injector"][..]),
+        ("", root, "", &["clusterAgent", "datadog", "injector", ADMISSION, INJECTION][..]),
         (
             "clusterAgent.",
             cluster_agent,
             "/properties/clusterAgent",
-            &["admissionController", "serviceName", "serviceNamespace"][..],
+            &[ADMISSION, INJECTION, "serviceName", "serviceNamespace"][..],
         ),
         (
             "clusterAgent.admissionController.",
             controller,
             CONTROLLER,
-            &["agentSidecarInjection", "containerRegistry", "failurePolicy"][..],
+            &[INJECTION, "containerRegistry", "failurePolicy"][..],
         ),
     ] {
         for key in unknown_keys(node, pointer) {
             if let Some(meant) = nearest(key, meant.iter().copied()).filter(|meant| *meant != key) {
+                let meant = match meant {
+                    INJECTION => "clusterAgent.admissionController.agentSidecarInjection",
+                    ADMISSION => "clusterAgent.admissionController",
+                    _ => meant,
+                };
                 found.push(format!("{name}{key} is not read: did you mean `{meant}`?"));
             }
         }

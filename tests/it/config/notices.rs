@@ -62,11 +62,15 @@ fn what_is_nearly_a_key_is_told() {
         ("clusterAgents: {enabled: true}", "clusterAgents is not read: did you mean `clusterAgent`?"),
         (
             "clusterAgent: {admissionControler: {port: 8443}}",
-            "clusterAgent.admissionControler is not read: did you mean `admissionController`?",
+            "clusterAgent.admissionControler is not read: did you mean `clusterAgent.admissionController`?",
         ),
         (
             "clusterAgent: {admissionController: {agentSideCarInjection: {enabled: true}}}",
-            "clusterAgent.admissionController.agentSideCarInjection is not read: did you mean `agentSidecarInjection`?",
+            "clusterAgent.admissionController.agentSideCarInjection is not read: did you mean `clusterAgent.admissionController.agentSidecarInjection`?",
+        ),
+        (
+            "clusterAgent: {agentSideCarInjection: {enabled: true}}",
+            "clusterAgent.agentSideCarInjection is not read: did you mean `clusterAgent.admissionController.agentSidecarInjection`?",
         ),
     ] {
         assert_eq!(values(yaml).notices, [told]);
