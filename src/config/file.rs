@@ -13,7 +13,7 @@ mod profile;
 pub(super) use agents::{Agents, AgentsImage, ExistingClusterAgent};
 pub(super) use datadog::{Apm, Datadog, OtlpProtocols, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
-pub(super) use injector::Injector;
+pub(super) use injector::{Injector, KubeletAccess};
 pub(super) use kubernetes::{
     EnvVar, EnvVarSource, LabelSelector, MatchExpression, ProcMount, Resources, SecurityContext, Volume,
     VolumeMount,
@@ -50,7 +50,7 @@ pub(super) struct File {
     pub(super) cluster_agent: ClusterAgent,
     /// A Cluster Agent of another release.
     pub(super) existing_cluster_agent: ExistingClusterAgent,
-    /// What concerns the injector itself and not the sidecars. Read by the chart alone.
+    /// What concerns the injector itself and not the sidecars. Read by the chart alone, but for `rbac.kubelet.access`.
     pub(super) injector: Injector,
 }
 

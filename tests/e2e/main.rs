@@ -8,6 +8,7 @@ mod chart;
 mod corpus;
 mod ending;
 mod harness;
+mod kubelet;
 mod limits;
 mod pairwise;
 mod pods;
