@@ -10,6 +10,7 @@ mod ending;
 mod harness;
 mod kubelet;
 mod limits;
+mod notes;
 mod pairwise;
 mod pods;
 mod reached;

@@ -86,6 +86,13 @@ impl Release {
         self.helm(&[action, "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()])
     }
 
+    /// `helm install` of nothing: what it would say.
+    #[track_caller]
+    pub fn dry(&self, values: &str) -> String {
+        let file = self.values(values);
+        self.helm(&["install", "injector", CHART, "--dry-run=client", "--values", file.to_str().unwrap()])
+    }
+
     /// `helm template`: the objects.
     #[track_caller]
     pub fn render(&self, values: &str) -> Vec<Value> {
