@@ -8,9 +8,7 @@ use super::{
     profiles::{self, Layers},
     propagate, reach, schema, selectors, shape, tree, words,
 };
-
-/// The kubelet's port: on Fargate it shares the pod's address.
-const KUBELET_PORT: u16 = 10250;
+use crate::fargate::KUBELET_PORT;
 
 /// The injector's own second port in the chart.
 const ADMIN_PORT: u16 = 8080;
