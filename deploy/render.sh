@@ -16,7 +16,15 @@ template() { # template [FLAG]...: what the chart renders
 }
 
 injector() {
-    printf '# Rendered from charts/datadog-sidecar-injector by deploy/render.sh, for namespace datadog-agent.\n'
+    cat <<'END'
+# Rendered from charts/datadog-sidecar-injector by deploy/render.sh. The namespace comes first, since all else is in it; where it is
+# there already it stays as it is. Whoever deletes it deletes what others have in it as well.
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: datadog-agent
+END
     template
 }
 

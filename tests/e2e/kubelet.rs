@@ -1,10 +1,6 @@
 //! The agent's own rights on the kubelet, granted by the chart where its operator chooses so.
 
-use crate::harness::{
-    Release,
-    release::{KUBELET, NAME},
-    scene::documents,
-};
+use crate::harness::{Release, release::NAME};
 use datadog_sidecar_injector::config;
 use serde_json::{Value, json};
 
@@ -76,21 +72,5 @@ async fn nothing_is_granted_without_a_choice() {
         assert!(message.contains(told), "{values}: {message}");
         let problems = config::load(&values, "values.yaml").unwrap_err().to_string();
         assert!(problems.contains("injector.rbac."), "{values}: {problems}");
-    }
-}
-
-#[tokio::test]
-async fn the_plain_manifest_grants_what_the_chart_does() {
-    let release = Release::new("kubelet-plain").await;
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kubelet-access.yaml");
-    let objects: Vec<Value> = documents(&std::fs::read_to_string(path).unwrap());
-    for object in &objects {
-        assert_eq!(object["metadata"]["name"], KUBELET);
-        release.api.apply(object).await.created();
-    }
-    assert!(may(&release, "my-namespace", "get", "nodes/proxy").await);
-    assert!(!may(&release, "other", "get", "nodes/proxy").await);
-    for object in &objects {
-        release.api.delete(object).await.created();
     }
 }

@@ -12,6 +12,7 @@ mod kubelet;
 mod limits;
 mod notes;
 mod pairwise;
+mod plain;
 mod pods;
 mod reached;
 mod restricted;

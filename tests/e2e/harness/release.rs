@@ -79,6 +79,26 @@ impl Release {
             .unwrap()
     }
 
+    /// Runs kubectl; panics where it fails.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.try_kubectl(arguments);
+        assert!(status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// Runs kubectl.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Output {
+        let kubectl = env::var_os("KUBECTL").expect("KUBECTL, which tests/run.sh sets");
+        Command::new(kubectl)
+            .env_clear()
+            .env("HOME", self.cluster.processes.folder())
+            .env("KUBECONFIG", &self.cluster.kubeconfig)
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
     /// `helm install` or `upgrade` with these values: what it says, notes and all. No node runs its pods, so nothing is waited for.
     #[track_caller]
     pub fn put(&self, action: &str, values: &str) -> String {
