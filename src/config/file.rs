@@ -24,7 +24,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
+/// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file serves both: keys that are
 /// not known here are ignored, except inside `agentSidecarInjection` and `injector` and in variables, where they are errors.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]

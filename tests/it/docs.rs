@@ -92,6 +92,24 @@ fn the_values_file_is_explained_key_by_key() {
     }
 }
 
+/// One file serves both charts, and one line more switches Datadog's own injection off: each page says so, and it does.
+#[test]
+fn datadogs_own_injection_is_switched_off_by_the_file_that_every_page_names() {
+    let name = "deploy/datadog/injection-off.yaml";
+    let config = config::load(&document(name), name).unwrap();
+    assert!(!config.enabled);
+    for page in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/migration.md",
+        "charts/datadog-sidecar-injector/values.yaml",
+    ] {
+        let text = document(page);
+        assert!(text.contains(name), "{page} does not name {name}");
+        assert!(!text.contains("may serve both"), "{page}");
+    }
+}
+
 /// The messages of `inject` are those that its tests hold to the letter.
 #[test]
 fn every_message_of_inject_is_explained() {
