@@ -6,6 +6,7 @@
 mod certificates;
 mod chart;
 mod corpus;
+mod documents;
 mod ending;
 mod harness;
 mod kubelet;

@@ -8,17 +8,20 @@ use crate::harness::{
 use serde_json::Value;
 use std::fs;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+/// The path of a file of `deploy`.
+pub fn path(name: &str) -> String {
+    format!("{}/deploy/{name}", env!("CARGO_MANIFEST_DIR"))
+}
 
 /// The objects of a file, in order.
 fn objects(name: &str) -> Vec<Value> {
-    documents(&fs::read_to_string(format!("{FOLDER}/{name}")).unwrap())
+    documents(&fs::read_to_string(path(name)).unwrap())
 }
 
 /// Applies a file to a cluster that has nothing of it, and again: each object is there, and the second time nothing changes.
 async fn apply_twice(release: &Release, name: &str) {
     let objects = objects(name);
-    let file = format!("{FOLDER}/{name}");
+    let file = path(name);
     let said = release.kubectl(&["apply", "--server-side", "-f", &file]);
     assert_eq!(said.matches(" serverside-applied\n").count(), objects.len(), "{said}");
     let mut before = Vec::new();
@@ -43,9 +46,12 @@ async fn stated(release: &Release, object: &Value) -> Value {
 }
 
 /// Deletes all but the namespace, which no controller would finish here.
-async fn delete(release: &Release, name: &str) {
+pub fn delete(release: &Release, name: &str) {
     for object in objects(name).iter().filter(|object| object["kind"] != "Namespace") {
-        release.api.delete(object).await.created();
+        let [kind, name] =
+            ["/kind", "/metadata/name"].map(|key| object.pointer(key).unwrap().as_str().unwrap());
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        release.kubectl(&["delete", kind, name, "--namespace", namespace]);
     }
 }
 
@@ -58,7 +64,7 @@ async fn plain_manifests_install_the_injector_into_an_empty_cluster() {
     apply_twice(&release, file).await;
     let deployment = release.kubectl(&["-n", "datadog-agent", "get", "deployment", NAME, "-o", "name"]);
     assert_eq!(deployment, format!("deployment.apps/{NAME}\n"));
-    delete(&release, file).await;
+    delete(&release, file);
 }
 
 #[tokio::test]
@@ -82,7 +88,7 @@ async fn plain_manifests_grant_agents_the_kubelet() {
         let answer = release.try_kubectl(&arguments);
         assert_eq!(String::from_utf8_lossy(&answer.stdout), may, "{namespace}: {answer:?}");
     }
-    delete(&release, file).await;
+    delete(&release, file);
 }
 
 #[tokio::test]
