@@ -18,7 +18,7 @@ use serde_json::json;
 use std::{env, fs, path::PathBuf};
 
 /// What stands in the documents for the reader's own.
-const THEIRS: [(&str, &str); 2] = [("NAMESPACE", "shop"), ("NAME", "web")];
+const THEIRS: [(&str, &str); 2] = [("NAMESPACE", "reader"), ("NAME", "web")];
 
 const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}";
 
@@ -32,7 +32,7 @@ async fn documents_say_what_kubectl_and_helm_do() {
     let workshop = Workshop::new(&[("kubectl", program("KUBECTL")), ("helm", program("HELM"))]);
     let kubeconfig = workshop.folder().join("kubeconfig");
     let ours = fs::read_to_string(&release.cluster.kubeconfig).unwrap();
-    fs::write(&kubeconfig, ours.replace("context: {", "context: {namespace: shop, ")).unwrap();
+    fs::write(&kubeconfig, ours.replace("context: {", "context: {namespace: reader, ")).unwrap();
     prepare(&release).await;
 
     blocks::hold(Runner::Cluster, |commands| {
@@ -61,25 +61,20 @@ async fn documents_say_what_kubectl_and_helm_do() {
         undo(&release, commands);
         outputs
     });
+    plain::delete(&release, "kubelet-access.yaml");
 }
 
 /// What is there before: a namespace with a workload, whose agents may read the kubelet.
 async fn prepare(release: &Release) {
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reader"}});
     release.api.apply(&namespace).await.created();
-    release
-        .api
-        .apply(&in_namespace(
-            yaml("{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}"),
-            "shop",
-        ))
-        .await
-        .created();
+    let account = yaml("{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}");
+    release.api.apply(&in_namespace(account, "reader")).await.created();
     for manifest in [POD, DEPLOYMENT] {
-        release.api.create(&in_namespace(yaml(manifest), "shop")).await.created();
+        release.api.create(&in_namespace(yaml(manifest), "reader")).await.created();
     }
     let access =
-        fs::read_to_string(plain::path("kubelet-access.yaml")).unwrap().replace("my-namespace", "shop");
+        fs::read_to_string(plain::path("kubelet-access.yaml")).unwrap().replace("my-namespace", "reader");
     for object in documents(&access) {
         release.api.apply(&object).await.created();
     }
