@@ -11,6 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::fmt;
 
+/// The kubelet's port, at the address that it shares with the pod.
+pub(crate) const KUBELET_PORT: u16 = 10250;
+
 /// What Kubernetes' own components take of a pod's memory, in MiB.
 const OVERHEAD: u32 = 256;
 

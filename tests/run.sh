@@ -40,8 +40,9 @@ any() { [ $# = 1 ] || cargo test --quiet --locked --test "$1" -- --list --format
 
 control_plane() {
     any e2e "$@" || return
-    if CONTROL_PLANE_BIN=$(tests/cluster/build.sh) && helm=$(tests/cluster/build.sh helm) && helm3=$(tests/cluster/build.sh helm3); then
-        export CONTROL_PLANE_BIN HELM=$helm/helm HELM3=$helm3/helm
+    if CONTROL_PLANE_BIN=$(tests/cluster/build.sh) && helm=$(tests/cluster/build.sh helm) && helm3=$(tests/cluster/build.sh helm3) &&
+        kubectl=$(tests/cluster/build.sh kubectl); then
+        export CONTROL_PLANE_BIN HELM=$helm/helm HELM3=$helm3/helm KUBECTL=$kubectl/kubectl
         # They wait for others most of the time.
         run cargo test --locked --test e2e -- --test-threads=8 "$@"
     else

@@ -8,6 +8,7 @@ use crate::{
     admin::Check,
     certs::Served,
     cluster, config,
+    fargate::KUBELET_PORT,
     in_force::Store,
     metrics::Metrics,
     reload,
@@ -56,11 +57,11 @@ pub(super) struct Serve {
     drain_delay: Option<Duration>,
 
     /// Where reviews are taken, over TLS.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443")]
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443", value_parser = |text: &str| address(text, 8443))]
     bind: SocketAddr,
 
     /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080")]
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = |text: &str| address(text, 8080))]
     admin_bind: SocketAddr,
 
     #[command(flatten)]
@@ -247,6 +248,18 @@ fn raise_open_files() -> u64 {
         tracing::debug!(?current, ?maximum, ok = raised.is_ok(), "Raised the limit of open files");
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// An address to listen on; `usual` is the port that is taken where none is given.
+fn address(text: &str, usual: u16) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| format!("must be an address and a port, such as [::]:{usual}"))?;
+    if address.port() == KUBELET_PORT {
+        return Err(format!(
+            "port {KUBELET_PORT} is the kubelet's on Fargate, at the pod's own address: listen on another, such as {usual}"
+        ));
+    }
+    Ok(address)
 }
 
 /// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.

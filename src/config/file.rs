@@ -13,7 +13,7 @@ mod profile;
 pub(super) use agents::{Agents, AgentsImage, ExistingClusterAgent};
 pub(super) use datadog::{Apm, Datadog, OtlpProtocols, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
-pub(super) use injector::Injector;
+pub(super) use injector::{Injector, KubeletAccess};
 pub(super) use kubernetes::{
     EnvVar, EnvVarSource, LabelSelector, MatchExpression, ProcMount, Resources, SecurityContext, Volume,
     VolumeMount,
@@ -24,7 +24,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file may serve both: keys that are
+/// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file serves both: keys that are
 /// not known here are ignored, except inside `agentSidecarInjection` and `injector` and in variables, where they are errors.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -50,7 +50,7 @@ pub(super) struct File {
     pub(super) cluster_agent: ClusterAgent,
     /// A Cluster Agent of another release.
     pub(super) existing_cluster_agent: ExistingClusterAgent,
-    /// What concerns the injector itself and not the sidecars. Read by the chart alone.
+    /// What concerns the injector itself and not the sidecars. Read by the chart alone, but for `rbac.kubelet.access`.
     pub(super) injector: Injector,
 }
 

@@ -1,16 +1,14 @@
 //! From the text of a file to a configuration: read, checked for its shape, checked for its meaning, filled in.
 
 use super::{
-    Config,
+    Config, Profile,
     file::{self, File},
     hash, image, names, notice,
     problem::{Path, Problem, Problems, Report},
     profiles::{self, Layers},
     propagate, reach, schema, selectors, shape, tree, words,
 };
-
-/// The kubelet's port: on Fargate it shares the pod's address.
-const KUBELET_PORT: u16 = 10250;
+use crate::fargate::KUBELET_PORT;
 
 /// The injector's own second port in the chart.
 const ADMIN_PORT: u16 = 8080;
@@ -105,6 +103,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
     let profiles =
         Layers { provider: injection.provider, path: &at.key("profiles"), notices: &mut notices, report };
     let profiles = profile.map(|profile| profiles.resolve(profile, &injection.profiles)).unwrap_or_default();
+    notices.extend(logs_without_kubelet(injector, &profiles));
     let selectors = selectors::resolve(&injection.selectors, &profiles, &at.key("selectors"), report);
     let pull_policy = injection.image_pull_policy.or(file.agents.image.pull_policy);
     let image_pull_secrets = pull_secrets(injection, &file.agents.image, &at, report);
@@ -113,7 +112,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
         site: site(&datadog.site, &built_in.site, report),
         cluster_name: cluster_name(&datadog.cluster_name.0, &mut notices, report),
         tags: datadog.tags.to_list(),
-        env: propagate::env(datadog, report),
+        env: propagate::env(datadog, injector, report),
         cluster_agent: reach::resolve(file, &mut notices, report),
         provider: injection.provider,
         image,
@@ -140,7 +139,7 @@ fn check_controller(controller: &file::AdmissionController, report: &mut Report)
     report.add(&Path::default().key("clusterAgent").key("admissionController").key("port"), wrong);
 }
 
-/// What the chart's schema has patterns for.
+/// What the chart's schema has patterns for, and its templates ask.
 fn check_injector(injector: &file::Injector, report: &mut Report) {
     let path = Path::default().key("injector");
     let seconds = injector.drain_delay.strip_suffix('s').and_then(|seconds| seconds.parse::<u8>().ok());
@@ -151,6 +150,32 @@ fn check_injector(injector: &file::Injector, report: &mut Report) {
     if let Some(Err(wrong)) = (!digest.is_empty()).then(|| names::image_digest(digest)) {
         report.add(&path.key("image").key("digest"), wrong);
     }
+    let (rbac, path) = (&injector.rbac, path.key("rbac"));
+    for (index, namespace) in rbac.namespaces.iter().enumerate() {
+        if let Err(wrong) = names::dns_label(namespace) {
+            report.add(&path.key("namespaces").index(index), wrong);
+        }
+    }
+    if !rbac.namespaces.is_empty() && rbac.kubelet.access.is_none() {
+        let wrong = "must be proxy, apiServer or none, as injector.rbac.namespaces lists namespaces; docs/security.md compares them";
+        report.add(&path.key("kubelet").key("access"), wrong);
+    }
+}
+
+/// A profile that collects logs where agents are kept from the kubelet, which has them.
+fn logs_without_kubelet(injector: &file::Injector, profiles: &[Profile]) -> Option<String> {
+    let access = match injector.rbac.kubelet.access? {
+        file::KubeletAccess::Proxy => return None,
+        file::KubeletAccess::ApiServer => "apiServer",
+        file::KubeletAccess::None => "none",
+    };
+    let names: Vec<&str> = profiles.iter().filter(|p| p.logs.enabled).map(|p| p.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "injector.rbac.kubelet.access is {access}, so that these profiles collect no logs: {}; say proxy, or let Fargate's Fluent Bit send them (deploy/aws-logging.yaml)",
+            names.join(", ")
+        )
+    })
 }
 
 fn site(site: &str, built_in: &str, report: &mut Report) -> String {

@@ -1,4 +1,4 @@
-//! What `datadog` sets once for all agents, as the variables that Datadog documents for it and as defaults of every profile.
+//! What `datadog`, and of `injector` the access to the kubelet, set once for all agents, as the variables that Datadog documents for it and as defaults of every profile.
 
 use super::{
     EnvVar, Otlp, Profile, file,
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// `datadog.env` over the variables that other keys stand for.
-pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
+pub(super) fn env(datadog: &file::Datadog, injector: &file::Injector, report: &mut Report) -> Vec<EnvVar> {
     let path = Path::default().key("datadog");
     let dogstatsd = &datadog.dogstatsd;
     let switch = |value: Option<bool>| value.map(|value| value.to_string());
@@ -53,6 +53,10 @@ pub(super) fn env(datadog: &file::Datadog, report: &mut Report) -> Vec<EnvVar> {
         ("apm", "DD_APM_ENABLED", no_traces(&datadog.apm).then(|| "false".into())),
     ];
     let mut lower = Vec::new();
+    if injector.rbac.kubelet.access == Some(file::KubeletAccess::ApiServer) {
+        let value = Some("true".into());
+        lower.push(EnvVar { name: "DD_KUBELET_USE_API_SERVER".into(), value, value_from: None });
+    }
     for (key, name, value) in variables {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
         if secret::is_literal(name, &value) || secret::is_in_address(&value) {

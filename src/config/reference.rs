@@ -20,8 +20,10 @@ const OPENING: &str = "# Configuration
 
 <!-- Made from the comments in src/config/file.rs and below. After a change there: UPDATE_DOCS=1 cargo test --test it config -->
 
-The shape is that of Datadog's own chart, and one file may serve both. It is used three times: as the values of the chart, as the
-configuration that `serve` reads, and offline with `--config`.
+The shape is that of Datadog's own chart, and one file serves both: Datadog's gets
+[`deploy/datadog/injection-off.yaml`](../deploy/datadog/injection-off.yaml) after it, which switches its own injection off, since
+`agentSidecarInjection.enabled` is the switch of each. Here the file is used three times: as the values of the chart, as the configuration that
+`serve` reads, and offline with `--config`.
 
 * `null`, anywhere, means the default.
 * A key that is not listed here is ignored, except inside `agentSidecarInjection` and `injector` and in variables, where it is an error.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Finds or builds a control plane and prints the folder it is in, for CONTROL_PLANE_BIN. Progress goes to stderr. With the argument
-# `helm` or `helm3` it does so for Helm, and with `node` for what runs pods: kube-scheduler, kubelet, kube-proxy, containerd and CoreDNS.
+# `helm`, `helm3` or `kubectl` it does so for that one program, and with `node` for what runs pods: kube-scheduler, kubelet, kube-proxy,
+# containerd and CoreDNS.
 #
 #   KUBEBUILDER_ASSETS, where it has etcd and kube-apiserver (setup-envtest makes such a folder), is taken as it is. Else
 #   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
@@ -86,6 +87,16 @@ build() { # build <binary> <module> <package> [ldflags]
 helm() { helm_of helm "$HELM_VERSION"; }
 helm3() { helm_of helm3 "$HELM3_VERSION"; }
 
+# As it is typed by hand, and so by the tests of what the documents say.
+kubectl() {
+    built=$cache/kubectl-$KUBERNETES_VERSION
+    if ! [ -f "$built/kubectl" ]; then
+        prepare "kubectl $KUBERNETES_VERSION into $built: once, about a minute on two cores"
+        build kubectl kubernetes k8s.io/kubernetes/cmd/kubectl "$(kubernetes_version)"
+    fi
+    echo "$built"
+}
+
 helm_of() { # helm_of <module> <version>
     local package=helm.sh/helm/v${2%%.*}
     built=$cache/helm-$2
@@ -126,7 +137,7 @@ prepare() { # prepare <what is said>
     say "$1"
 }
 
-case ${1:-} in helm | helm3 | node)
+case ${1:-} in helm | helm3 | kubectl | node)
     "$1"
     exit
     ;;

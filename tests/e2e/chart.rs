@@ -4,7 +4,7 @@ use crate::harness::{
     Release, audit, pods,
     processes::{Process, free_port},
     release::NAME,
-    scene::{SECRET, documents, in_namespace},
+    scene::{SECRET, in_namespace},
     skipped, wait, yaml,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -248,29 +248,6 @@ async fn rights(release: &Release, account: &str, namespace: &str) -> Vec<String
     }
     found.sort();
     found
-}
-
-#[tokio::test]
-async fn plain_manifests_are_accepted_by_the_api_server() {
-    let release = Release::new("plain-manifests").await;
-    let text =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/datadog-sidecar-injector.yaml"))
-            .unwrap();
-    let mut count = 0;
-    for text in text.split("\n---\n").filter(|text| text.contains("kind:")) {
-        let mut object = yaml(text);
-        if object["metadata"]["namespace"].is_string() {
-            object = in_namespace(object, &release.namespace);
-        }
-        release.api.apply_dry(&object).await.created();
-        count += 1;
-    }
-    assert!(count >= 10, "{count}");
-    for name in ["aws-logging.yaml"] {
-        let path = format!("{}/deploy/{name}", env!("CARGO_MANIFEST_DIR"));
-        let objects = documents(&fs::read_to_string(path).unwrap());
-        release.api.apply_dry(&objects[0]).await.created();
-    }
 }
 
 #[tokio::test]

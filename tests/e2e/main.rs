@@ -6,11 +6,15 @@
 mod certificates;
 mod chart;
 mod corpus;
+mod documents;
 mod ending;
 mod harness;
+mod kubelet;
 mod limits;
 mod new_namespaces;
+mod notes;
 mod pairwise;
+mod plain;
 mod pods;
 mod reached;
 mod restricted;

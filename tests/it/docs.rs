@@ -1,5 +1,7 @@
 //! What the documents say is so.
 
+mod commands;
+
 use crate::golden;
 use datadog_sidecar_injector::{
     config,
@@ -11,7 +13,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::Command,
 };
 
 fn document(name: &str) -> String {
@@ -89,6 +90,24 @@ fn the_values_file_is_explained_key_by_key() {
         let told = |other: &String| *other == key || other.starts_with(&format!("{key}."));
         let starred = table.contains(&format!("`{key}."));
         assert!(starred || explained.iter().any(told), "{key} is not explained");
+    }
+}
+
+/// One file serves both charts, and one line more switches Datadog's own injection off: each page says so, and it does.
+#[test]
+fn datadogs_own_injection_is_switched_off_by_the_file_that_every_page_names() {
+    let name = "deploy/datadog/injection-off.yaml";
+    let config = config::load(&document(name), name).unwrap();
+    assert!(!config.enabled);
+    for page in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/migration.md",
+        "charts/datadog-sidecar-injector/values.yaml",
+    ] {
+        let text = document(page);
+        assert!(text.contains(name), "{page} does not name {name}");
+        assert!(!text.contains("may serve both"), "{page}");
     }
 }
 
@@ -223,32 +242,6 @@ fn every_metric_that_a_document_names_is_there() {
         }
     }
     assert!(count > 20, "{count}");
-}
-
-/// Runs each command line of a document's `sh` blocks that runs the program, and answers how many there were.
-#[test]
-fn the_commands_of_the_readme_run() {
-    let readme = document("README.md");
-    let commands: Vec<_> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("cargo run "))
-        .map(|arguments| arguments.trim_start_matches("-q ").trim_start_matches("-- "))
-        .map(|line| line.split('#').next().unwrap().trim())
-        .filter(|line| !line.starts_with("serve"))
-        .collect();
-    assert!(commands.len() >= 4, "{commands:?}");
-    for command in commands {
-        let ran = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"))
-            .args(command.split_whitespace())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
-        assert!(!ran.stdout.is_empty(), "{command} prints nothing");
-        let shown = String::from_utf8_lossy(&ran.stdout);
-        let injects = shown.contains("datadog-agent-injected");
-        assert!(injects || !command.starts_with("inject"), "{command} injects nothing: {shown}");
-    }
 }
 
 /// The dashboard and the monitors ask for metrics by the names that Datadog's OpenMetrics check gives them.

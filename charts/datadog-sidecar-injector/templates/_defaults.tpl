@@ -153,7 +153,9 @@
       "enabled": false
     },
     "rbac": {
-      "readSecrets": true
+      "readSecrets": true,
+      "namespaces": [],
+      "kubelet": {}
     },
     "serviceAccount": {
       "annotations": {}

@@ -71,6 +71,9 @@ that it can tell which have no effect. */ -}}
 {{-   if and $value (or (kindIs "map" $value) (kindIs "slice" $value)) -}}{{- $_ := set $ofAgents $key (list "") -}}{{- end -}}
 {{- end -}}
 {{- if and (kindIs "map" .Values.fips) (get (.Values.fips | default dict) "enabled") -}}{{- $_ := set $top "fips" (dict "enabled" true) -}}{{- end -}}
+{{- /* Of the injector what sidecars are told. */ -}}
+{{- $kubelet := ((.Values.injector | default dict).rbac | default dict).kubelet | default dict -}}
+{{- with $kubelet.access -}}{{- $_ := set $top "injector" (dict "rbac" (dict "kubelet" (dict "access" .))) -}}{{- end -}}
 {{- toYaml (merge (dict "datadog" $datadog "agents" $ofAgents "clusterAgent" (set $knownAgent "admissionController" $knownController)) $top) -}}
 {{- end -}}
 
@@ -173,6 +176,9 @@ capabilities:
 {{- if eq $port 8080 -}}{{- fail "clusterAgent.admissionController.port: must not be 8080, where the injector's probes and metrics are" -}}{{- end -}}
 {{- $certificates := .injector.certificates -}}
 {{- if and (eq $certificates.mode "files") (not $certificates.files.secretName) -}}{{- fail "injector.certificates.files.secretName: must name the Secret that holds tls.crt and tls.key, as mode is files" -}}{{- end -}}
+{{- if and .injector.rbac.namespaces (not .injector.rbac.kubelet.access) -}}
+{{-   fail "injector.rbac.kubelet.access: must be proxy, apiServer or none, as injector.rbac.namespaces lists namespaces; docs/security.md compares them" -}}
+{{- end -}}
 {{- range $index, $selector := $controller.agentSidecarInjection.selectors -}}
 {{-   if not (or $selector.objectSelector $selector.namespaceSelector) -}}
 {{-     fail (printf "clusterAgent.admissionController.agentSidecarInjection.selectors[%d]: needs an objectSelector or a namespaceSelector" $index) -}}

@@ -70,7 +70,7 @@ pub(in crate::config) struct TlsVerification {
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct KubeletApiLogging {
-    /// Whether sidecars collect logs. It needs read access to the kubelet.
+    /// Whether sidecars collect logs. It needs `injector.rbac.kubelet.access: proxy`, or that right from elsewhere.
     pub(in crate::config) enabled: bool,
     /// Whether they collect them from every container rather than from those with an annotation `ad.datadoghq.com/….logs`.
     pub(in crate::config) container_collect_all: bool,

@@ -1,4 +1,5 @@
-//! `injector`: what concerns the injector itself and not the sidecars. The chart reads it, the program does not.
+//! `injector`: what concerns the injector itself and not the sidecars. The chart reads it; of the program's concern is what agents may
+//! ask of the kubelet.
 
 use super::Scalar;
 use crate::config::PullPolicy;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What concerns the injector itself and not the sidecars. Read by the chart alone.
+/// What concerns the injector itself and not the sidecars. Read by the chart alone, but for `rbac.kubelet.access`.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct Injector {
@@ -32,8 +33,8 @@ pub(in crate::config) struct Injector {
     pod_disruption_budget: Budget,
     /// Who may reach the injector's pods, and whom they may reach.
     network_policy: Switch,
-    /// What the injector may do in the cluster.
-    rbac: Rbac,
+    /// What the injector and the agents may do in the cluster.
+    pub(in crate::config) rbac: Rbac,
     /// The injector's ServiceAccount.
     service_account: ServiceAccount,
     /// The PriorityClass of the injector's pods.
@@ -173,13 +174,38 @@ struct Switch {
     enabled: bool,
 }
 
-/// What the injector may do in the cluster.
+/// What the injector and the agents may do in the cluster.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Rbac {
+pub(in crate::config) struct Rbac {
     /// Whether it may read, in every namespace, the Secrets that sidecars refer to, to know where they are missing. It keeps their
     /// keys alone, but RBAC can't give those without the values. Where `false`, no Secret counts as missing.
     read_secrets: bool,
+    /// Namespaces whose agents get what `kubelet.access` says: all ServiceAccounts there, as an agent has that of its pod.
+    #[schemars(inner(regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")))]
+    pub(in crate::config) namespaces: Vec<String>,
+    /// What agents may ask of the kubelet.
+    pub(in crate::config) kubelet: Kubelet,
+}
+
+/// What agents may ask of the kubelet.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Kubelet {
+    /// `proxy`: all that Datadog documents, by `nodes/proxy`, which also lets run commands in every pod of the cluster.
+    /// `apiServer`: sidecars ask the API server, by `DD_KUBELET_USE_API_SERVER`, for pods and no more. `none`: nothing.
+    /// `namespaces` needs a choice; docs/security.md compares them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) access: Option<KubeletAccess>,
+}
+
+/// What agents may ask of the kubelet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum KubeletAccess {
+    Proxy,
+    ApiServer,
+    None,
 }
 
 /// A ServiceAccount.
@@ -238,7 +264,7 @@ impl Default for Probe {
 
 impl Default for Rbac {
     fn default() -> Self {
-        Self { read_secrets: true }
+        Self { read_secrets: true, namespaces: Vec::new(), kubelet: Kubelet::default() }
     }
 }
 

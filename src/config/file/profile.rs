@@ -130,8 +130,8 @@ pub(in crate::config) enum Logs {
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct LogsObject {
-    /// Whether they are collected. It needs read access to the kubelet. Built in: that of `kubeletApiLogging` or
-    /// `datadog.logs`.
+    /// Whether they are collected. It needs `injector.rbac.kubelet.access: proxy`, or that right from elsewhere. Built in: that of
+    /// `kubeletApiLogging` or `datadog.logs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     enabled: Option<bool>,
     /// Whether they are collected from every container rather than from those with an annotation

@@ -16,6 +16,9 @@ const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/datadog-sidecar
 /// The name of everything that the chart makes.
 pub const NAME: &str = "datadog-sidecar-injector";
 
+/// The cluster-wide objects that grant agents what they may ask of the kubelet.
+pub const KUBELET: &str = "datadog-sidecar-injector-kubelet";
+
 /// There is one installation in a cluster.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
@@ -76,11 +79,38 @@ impl Release {
             .unwrap()
     }
 
-    /// `helm install` or `upgrade` with these values. No node runs its pods, so nothing is waited for.
+    /// Runs kubectl; panics where it fails.
     #[track_caller]
-    pub fn put(&self, action: &str, values: &str) {
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.try_kubectl(arguments);
+        assert!(status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// Runs kubectl.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Output {
+        let kubectl = env::var_os("KUBECTL").expect("KUBECTL, which tests/run.sh sets");
+        Command::new(kubectl)
+            .env_clear()
+            .env("HOME", self.cluster.processes.folder())
+            .env("KUBECONFIG", &self.cluster.kubeconfig)
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// `helm install` or `upgrade` with these values: what it says, notes and all. No node runs its pods, so nothing is waited for.
+    #[track_caller]
+    pub fn put(&self, action: &str, values: &str) -> String {
         let file = self.values(values);
-        self.helm(&[action, "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()]);
+        self.helm(&[action, "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()])
+    }
+
+    /// `helm install` of nothing: what it would say.
+    #[track_caller]
+    pub fn dry(&self, values: &str) -> String {
+        let file = self.values(values);
+        self.helm(&["install", "injector", CHART, "--dry-run=client", "--values", file.to_str().unwrap()])
     }
 
     /// `helm template`: the objects.
@@ -131,6 +161,8 @@ impl Release {
             ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", NAME),
             ("rbac.authorization.k8s.io/v1", "ClusterRole", NAME),
             ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", NAME),
+            ("rbac.authorization.k8s.io/v1", "ClusterRole", KUBELET),
+            ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", KUBELET),
             ("rbac.authorization.k8s.io/v1", "Role", NAME),
             ("rbac.authorization.k8s.io/v1", "RoleBinding", NAME),
             ("v1", "Secret", "datadog-sidecar-injector-ca"),

@@ -184,9 +184,9 @@ pub fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Documents separated by `---`.
+/// Documents separated by `---`, but for those that are comments alone.
 pub fn documents(text: &str) -> Vec<Value> {
-    text.split("\n---\n").map(yaml).collect()
+    text.split("\n---\n").filter(|text| text.contains("kind:")).map(yaml).collect()
 }
 
 /// The object in a namespace.

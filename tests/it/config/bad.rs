@@ -188,6 +188,18 @@ fn what_the_chart_would_refuse_of_the_injector() {
         ),
         ("injector: {drainDelay: 16s}", &["1:24: injector.drainDelay: must be from 0s to 15s"]),
         ("injector: {drainDelay: 1h}", &["1:24: injector.drainDelay: must be from 0s to 15s"]),
+        (
+            "injector: {rbac: {namespaces: [shop]}}",
+            &[
+                "1:18: injector.rbac.kubelet.access: must be proxy, apiServer or none, as injector.rbac.namespaces lists namespaces; docs/security.md compares them",
+            ],
+        ),
+        (
+            "injector: {rbac: {namespaces: [Shop], kubelet: {access: proxy}}}",
+            &[
+                "1:32: injector.rbac.namespaces[0]: must be 1 to 63 lowercase letters, digits and `-`, with a letter or digit at each end",
+            ],
+        ),
         ("injector: {image: {digest: abc}}", &[&format!("1:28: injector.image.digest: {DIGEST}")]),
     ]);
 }

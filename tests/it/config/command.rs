@@ -40,6 +40,15 @@ fn standard_input_and_notices() {
 }
 
 #[test]
+fn a_key_in_the_open_is_no_error_and_is_not_printed() {
+    let (code, out, err) =
+        run(&["config", "check", "-"], "datadog: {apiKey: 0123456789abcdef0123456789abcdef}");
+    let expected = "-: ok: 1 selector, 1 profile\n-: notice: datadog.apiKey is not used: sidecars read the key from the Secret of \
+        apiKeySecret, in the namespace of each pod\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), expected, ""));
+}
+
+#[test]
 fn a_bad_file() {
     let (code, out, err) = run(&["config", "check", "-"], "datadog:\n  site: 1\n  tags: 2\n");
     let expected = "-:2:9: datadog.site: must be text, not a number: quote it\n-:3:9: datadog.tags: must be a list or text, not a number\n";

@@ -128,3 +128,18 @@ fn a_name_of_a_cluster_may_begin_with_a_digit() {
     }
     assert_eq!(values("datadog: {clusterName: A}").notices.len(), 1);
 }
+
+#[test]
+fn logs_that_the_kubelet_will_not_give_are_told() {
+    let logs = "datadog: {logs: {enabled: true}}\nclusterAgent: {admissionController: {agentSidecarInjection: \
+        {profiles: [{name: a}, {name: b, logs: false}]}}}";
+    for (access, told) in [("proxy", false), ("null", false), ("apiServer", true), ("none", true)] {
+        let notices =
+            values(&format!("{logs}\ninjector: {{rbac: {{kubelet: {{access: {access}}}}}}}")).notices;
+        let expected = format!(
+            "injector.rbac.kubelet.access is {access}, so that these profiles collect no logs: default, a; say proxy, \
+             or let Fargate's Fluent Bit send them (deploy/aws-logging.yaml)"
+        );
+        assert_eq!(notices, if told { vec![expected] } else { vec![] });
+    }
+}

@@ -160,3 +160,15 @@ fn what_is_set_for_all_agents_and_is_refused() {
         ("datadog: {logs: true}", &["1:17: datadog.logs: must be a mapping, not true or false"]),
     ]);
 }
+
+#[test]
+fn sidecars_are_told_to_ask_the_api_server_where_they_may_ask_nobody_else() {
+    let access = |access: &str| format!("injector: {{rbac: {{kubelet: {{access: {access}}}}}}}");
+    assert_eq!(values(&access("apiServer")).env, [literal("DD_KUBELET_USE_API_SERVER", "true")]);
+    for other in ["proxy", "none", "null"] {
+        assert_eq!(values(&access(other)).env, [], "{other}");
+    }
+    let own = "{env: [{name: DD_KUBELET_USE_API_SERVER, value: 'false'}]}";
+    let stated = values(&format!("{}\ndatadog: {own}", access("apiServer")));
+    assert_eq!(stated.env, [literal("DD_KUBELET_USE_API_SERVER", "false")]);
+}

@@ -102,6 +102,14 @@ async fn arguments_that_make_no_sense_are_told_in_words() {
         (&["--self-signed", directory, "--own-namespace", ""], "--own-namespace"),
         (&["--self-signed", directory, "--drain-delay", "soon"], "10s"),
         (&["--self-signed", directory, "--bind", "nowhere"], "--bind"),
+        (
+            &["--self-signed", directory, "--bind", "127.0.0.1:10250", "--admin-bind", "127.0.0.1:0"],
+            "--bind <ADDRESS>': port 10250 is the kubelet's on Fargate, at the pod's own address: listen on another, such as 8443",
+        ),
+        (
+            &["--self-signed", directory, "--bind", "127.0.0.1:0", "--admin-bind", "[::]:10250"],
+            "--admin-bind <ADDRESS>': port 10250 is the kubelet's on Fargate, at the pod's own address: listen on another, such as 8080",
+        ),
         (&["--self-signed", directory, "--log-level", "kube=chatty"], "chatty"),
         (&["--self-signed", directory, "--bind", "192.0.2.1:1"], "192.0.2.1:1"),
         (
