@@ -1,11 +1,18 @@
 //! The certificate that the server shows, and where it comes from.
 
+mod ca_bundle;
 pub mod files;
+pub mod given;
 pub mod issue;
+mod problem;
 pub mod rotation;
 pub mod self_managed;
 pub mod self_signed;
 pub mod store;
+mod strangers;
+mod trust;
+
+pub use ca_bundle::{Names, Status};
 
 use crate::metrics::{self, Metrics};
 use arc_swap::ArcSwapOption;
@@ -81,6 +88,11 @@ impl Pair {
         } else {
             Ok(())
         }
+    }
+
+    /// The chain, the leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
     }
 
     /// The leaf, in DER.

@@ -33,7 +33,7 @@ enum Command {
     Inject(inject::Inject),
     #[command(hide = true)]
     Probe(probe::Probe),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
 }
 
 /// How a command ended, as the process tells it.

@@ -1,6 +1,6 @@
 //! The certificate from files, such as those of a mounted Secret.
 
-use super::{BadPair, Pair, Served};
+use super::{BadPair, Pair, Served, Status};
 use crate::{metrics::Metrics, shutdown};
 use std::{
     fs, io,
@@ -8,10 +8,17 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the files are read.
 pub const EVERY: Duration = Duration::from_secs(2);
+
+/// How long a new pair waits until API servers have learnt to trust it, once `caBundle` says so.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// How long it waits for `caBundle` to say so.
+const HELD: Duration = Duration::from_secs(60);
 
 /// The chain's file.
 const CHAIN: &str = "tls.crt";
@@ -31,11 +38,22 @@ pub struct Files {
     directory: PathBuf,
     served: Arc<Served>,
     metrics: Arc<Metrics>,
+    /// What the API server trusts, where that is known.
+    trust: Option<Arc<Status>>,
     last: Option<Content>,
+    held: Option<Held>,
     complaint: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// A new pair that is not served yet.
+#[derive(Debug)]
+struct Held {
+    content: Content,
+    since: Instant,
+    trusted: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Content {
     chain: Vec<u8>,
     key: Vec<u8>,
@@ -51,20 +69,28 @@ enum Problem {
 }
 
 impl Files {
-    /// Nothing is read yet.
-    pub fn new(directory: PathBuf, served: Arc<Served>, metrics: Arc<Metrics>) -> Self {
-        Self { directory, served, metrics, last: None, complaint: None }
+    /// Nothing is read yet. Where `trust` is given a new pair waits until the API server trusts it, as long as the one of before
+    /// is good.
+    pub fn new(
+        directory: PathBuf,
+        served: Arc<Served>,
+        metrics: Arc<Metrics>,
+        trust: Option<Arc<Status>>,
+    ) -> Self {
+        Self { directory, served, metrics, trust, last: None, held: None, complaint: None }
     }
 
     /// Reads the files, and serves what they hold if it is new and good. What was served stays otherwise.
     pub fn poll(&mut self, now: SystemTime) {
         match self.read(now) {
             Ok(None) => {}
+            Ok(Some((pair, content))) if self.holds_back(&pair, &content, now) => {}
             Ok(Some((pair, content))) => {
                 let until = crate::decisions::timestamp(pair.not_after());
                 tracing::info!(directory = %self.directory.display(), until, "Took a certificate into use");
                 self.served.install(pair);
                 self.last = Some(content);
+                self.held = None;
                 self.complaint = None;
             }
             Err(problem) => {
@@ -77,6 +103,23 @@ impl Files {
                     self.complaint = Some(problem);
                 }
             }
+        }
+    }
+
+    /// Whether it is too early for a new pair.
+    fn holds_back(&mut self, pair: &Pair, content: &Content, now: SystemTime) -> bool {
+        let Some(trust) = self.trust.as_ref().filter(|_| self.served.ready(now).is_ok()) else {
+            return false;
+        };
+        let held = match &mut self.held {
+            Some(held) if held.content == *content => held,
+            held => held.insert(Held { content: content.clone(), since: Instant::now(), trusted: None }),
+        };
+        if trust.would_trust(pair) {
+            held.trusted.get_or_insert_with(Instant::now).elapsed() < SETTLE
+        } else {
+            held.trusted = None;
+            held.since.elapsed() < HELD
         }
     }
 

@@ -31,6 +31,19 @@ pub struct Leaf {
     pub key: PrivateKeyDer<'static>,
 }
 
+/// A certificate as PEM.
+pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = STANDARD.encode_to_string(certificate);
+    while !rest.is_empty() {
+        let after = rest.split_off(rest.len().min(64));
+        pem += &rest;
+        pem.push('\n');
+        rest = after;
+    }
+    pem + "-----END CERTIFICATE-----\n"
+}
+
 /// Why a certificate and a key make no CA.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCa {
@@ -83,15 +96,7 @@ impl Ca {
 
     /// The certificate as PEM, for those who are to trust it.
     pub fn pem(&self) -> String {
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = STANDARD.encode_to_string(&self.certificate);
-        while !rest.is_empty() {
-            let after = rest.split_off(rest.len().min(64));
-            pem += &rest;
-            pem.push('\n');
-            rest = after;
-        }
-        pem + "-----END CERTIFICATE-----\n"
+        pem(&self.certificate)
     }
 
     /// The private key as PEM: for the Secret, and never for a log.

@@ -4,18 +4,16 @@
 mod round;
 
 use super::{
-    BadPair, Served,
+    Served,
+    ca_bundle::{self, CaBundle, Names, Status},
     issue::Ca,
+    problem::Progress,
     rotation::{Knowledge, Lives},
     store::Store,
 };
-use crate::{
-    cluster::webhook::{InPlace, Webhook},
-    metrics::Metrics,
-};
-use arc_swap::ArcSwap;
+use crate::metrics::Metrics;
 use futures::{FutureExt, Stream, StreamExt};
-use k8s_openapi::api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
     core::PartialObjectMeta,
@@ -24,6 +22,7 @@ use kube::{
         watcher::{self, watcher},
     },
 };
+use rustls::pki_types::CertificateDer;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -42,41 +41,24 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the objects in the cluster are called.
-#[derive(Clone, Debug)]
-pub struct Names {
-    /// Where the Service and the Secret are.
-    pub namespace: String,
-    /// The Service by which the API server comes to us.
-    pub service: String,
-    /// The Secret that holds the CAs.
-    pub secret: String,
-    /// The MutatingWebhookConfiguration whose entries have our `caBundle`.
-    pub configuration: String,
-}
-
-/// What stands between us and being called, in words; none if nothing does.
-#[derive(Debug)]
-pub struct Status(ArcSwap<Result<(), String>>);
-
 /// Keeps Secret, leaf and `caBundle` right.
 pub struct SelfManaged {
     names: Names,
+    /// The Secret that holds the CAs.
+    secret: String,
     lives: Lives,
     client: Client,
     store: Store,
-    webhook: Webhook,
+    bundle: CaBundle,
     served: Arc<Served>,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     knowledge: Knowledge,
     stored: Option<Stored>,
-    in_place: Option<InPlace>,
-    /// Whether the webhook configuration could be read, be it there or not.
-    asked: bool,
+    /// CAs that were ours, and of which no certificate is left.
+    gone: Vec<CertificateDer<'static>>,
     missing_since: Option<Instant>,
     cas_written: Option<Instant>,
-    bundle_written: Option<Instant>,
     complaint: Option<String>,
 }
 
@@ -87,93 +69,39 @@ struct Stored {
     cas: Vec<Arc<Ca>>,
 }
 
-/// Why something could not be put right.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("cannot {0}: {1}")]
-    Api(String, String),
-    #[error("cannot make a certificate: {0}")]
-    Issue(#[from] rcgen::Error),
-    #[error("cannot use the certificate that was made: {0}")]
-    Pair(#[from] BadPair),
-    #[error("others kept writing {0}")]
-    Raced(String),
-}
-
-/// Whether a step has done its work.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Done,
-    /// Something was written: it is to be read again.
-    Again,
-    /// Something is still to be written, but not yet.
-    Later,
-}
-
-impl Default for Status {
-    fn default() -> Self {
-        Self(ArcSwap::from_pointee(Err("the API server has not been asked yet".into())))
-    }
-}
-
-impl Status {
-    /// Whether the API server can be expected to trust the certificate being served.
-    pub fn ready(&self) -> Result<(), String> {
-        Result::clone(&self.0.load())
-    }
-}
-
-impl Names {
-    /// Namespace and name of the Secret, for people.
-    fn secret_path(&self) -> String {
-        format!("{}/{}", self.namespace, self.secret)
-    }
-
-    /// The names that the leaf is valid for. The API server asks for the third.
-    fn hosts(&self) -> [String; 4] {
-        let Self { service, namespace, .. } = self;
-        [
-            format!("{service}.{namespace}.svc"),
-            service.clone(),
-            format!("{service}.{namespace}"),
-            format!("{service}.{namespace}.svc.cluster.local"),
-        ]
-    }
-}
-
 impl SelfManaged {
     /// Nothing is asked yet.
     pub fn new(
         client: Client,
         names: Names,
+        secret: String,
         lives: Lives,
         served: Arc<Served>,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
     ) -> Self {
         Self {
-            store: Store::new(client.clone(), &names.namespace, &names.secret),
-            webhook: Webhook::new(client.clone(), &names.configuration, &names.namespace, &names.service),
+            store: Store::new(client.clone(), &names.namespace, &secret),
+            bundle: CaBundle::new(client.clone(), names.clone(), served.clone(), status.clone()),
             knowledge: Knowledge::new(lives),
             names,
+            secret,
             lives,
             client,
             served,
             metrics,
             status,
             stored: None,
-            in_place: None,
-            asked: false,
+            gone: Vec::new(),
             missing_since: None,
             cas_written: None,
-            bundle_written: None,
             complaint: None,
         }
     }
 
     /// Keeps all right until the end.
     pub async fn watch(mut self, stop: CancellationToken) {
-        let mut changes = changes(&self.client, &self.names);
+        let mut changes = changes(&self.client, &self.names, &self.secret);
         let (mut read_at, mut pause) = (None::<Instant>, PAUSE);
         while !stop.is_cancelled() {
             let poll = if self.status.ready().is_ok() { POLL } else { POLL_UNTIL_READY };
@@ -211,36 +139,15 @@ impl SelfManaged {
         }
     }
 
-    /// Says whether the API server can be expected to trust us.
-    fn tell(&self) {
-        if !self.asked {
-            return;
-        }
-        let Names { configuration, service, namespace, .. } = &self.names;
-        let told = match (&self.in_place, self.knowledge.served_ca()) {
-            (None, _) => Err(format!("the MutatingWebhookConfiguration {configuration} is missing")),
-            (Some(in_place), _) if in_place.entries.is_empty() => Err(format!(
-                "no entry of the MutatingWebhookConfiguration {configuration} leads to the Service {namespace}/{service}"
-            )),
-            (_, None) => Err(format!("the Secret {} holds no CA yet", self.names.secret_path())),
-            (_, Some(ca)) if self.bundles().iter().all(|bundle| bundle.contains(ca.certificate())) => Ok(()),
-            _ => Err(format!("caBundle of the MutatingWebhookConfiguration {configuration} lacks our CA")),
-        };
-        if **self.status.0.load() != told {
-            match &told {
-                Ok(()) => tracing::info!(configuration, "caBundle is in place"),
-                Err(why) => tracing::warn!(why, "The API server would not trust us"),
-            }
-            self.status.0.store(Arc::new(told));
-        }
+    /// Namespace and name of the Secret, for people.
+    fn secret_path(&self) -> String {
+        format!("{}/{}", self.names.namespace, self.secret)
     }
 
     /// Once for each problem, not at every try.
     fn complain(&mut self, problem: &str) {
         self.metrics.certificate.failed();
-        if !self.asked {
-            self.status.0.store(Arc::new(Err(problem.into())));
-        }
+        self.bundle.complain(problem);
         if self.complaint.as_deref() != Some(problem) {
             tracing::error!(problem, "Could not keep the certificates right");
             self.complaint = Some(problem.into());
@@ -256,13 +163,11 @@ impl SelfManaged {
 }
 
 /// An item for each change of the two objects. Only their metadata is sent: what they hold is read when it is needed.
-fn changes(client: &Client, names: &Names) -> impl Stream<Item = ()> + Unpin + use<> {
-    let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
+fn changes(client: &Client, names: &Names, secret: &str) -> impl Stream<Item = ()> + Unpin + use<> {
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &names.namespace);
-    let configurations: Api<PartialObjectMeta<MutatingWebhookConfiguration>> = Api::all(client.clone());
-    let secret = watcher(secrets, only(&names.secret)).default_backoff().map(|event| event.map(drop));
-    let configuration =
-        watcher(configurations, only(&names.configuration)).default_backoff().map(|event| event.map(drop));
+    let only = watcher::Config::default().fields(&format!("metadata.name={secret}"));
+    let secret = watcher(secrets, only).default_backoff().map(|event| event.map(drop));
+    let configuration = ca_bundle::changes(client, names);
     futures::stream::select(secret.boxed(), configuration.boxed()).filter_map(|event| {
         let told = match event {
             Ok(()) => Some(()),

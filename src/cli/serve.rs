@@ -2,7 +2,7 @@
 
 mod certificates;
 
-use self::certificates::{Certificates, SelfManaged};
+use self::certificates::{Around, Certificates, InCluster, Started};
 use super::{Exit, namespace};
 use crate::{
     admin::Check,
@@ -68,7 +68,7 @@ pub(super) struct Serve {
     certificates: Certificates,
 
     #[command(flatten)]
-    self_managed: SelfManaged,
+    in_cluster: InCluster,
 
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]
@@ -113,7 +113,7 @@ impl Serve {
             bind,
             admin_bind,
             certificates,
-            self_managed,
+            in_cluster,
             log_level: _,
         } = self;
         certificates.check()?;
@@ -146,13 +146,11 @@ impl Serve {
             tasks.spawn("configuration", |stop| reload::watch(file, reload::EVERY, rules, metrics, stop));
         }
         let served = Arc::new(Served::new(metrics.clone()));
-        let ca = certificates.start(&served, &metrics, &mut tasks)?;
         let seen = Arc::<View>::default();
         let client = connect().await?;
-        let mut checks = Vec::new();
-        if certificates.self_managed {
-            checks.push(self_managed.start(client.clone(), own_namespace, &served, &metrics, &mut tasks)?);
-        }
+        let around = Around { client: client.as_ref(), own_namespace, served: &served, metrics: &metrics };
+        let Started { ca, check } = certificates.start(in_cluster, &around, &mut tasks)?;
+        let mut checks: Vec<_> = check.into_iter().collect();
         if let Some(client) = client {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));

@@ -3,7 +3,10 @@
 use super::FIELD_MANAGER;
 use k8s_openapi::{
     ByteString,
-    api::admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration},
+    api::{
+        admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration},
+        core::v1::Namespace,
+    },
 };
 use kube::{
     Api, Client,
@@ -15,6 +18,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub struct Webhook {
     api: Api<MutatingWebhookConfiguration>,
+    namespaces: Api<Namespace>,
     name: String,
     namespace: String,
     service: String,
@@ -27,6 +31,15 @@ pub struct InPlace {
     pub version: Option<String>,
     /// The entries that lead to our Service.
     pub entries: Vec<Entry>,
+    /// The uids of those with which it goes.
+    owners: Vec<String>,
+}
+
+/// The namespace, as what is to go with it names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    name: String,
+    uid: String,
 }
 
 /// An entry that leads to our Service.
@@ -39,9 +52,9 @@ pub struct Entry {
 }
 
 impl InPlace {
-    /// Whether every entry, and there is one, has exactly this bundle.
-    pub fn carries(&self, bundle: &str) -> bool {
-        !self.entries.is_empty() && self.entries.iter().all(|entry| entry.bundle == bundle.as_bytes())
+    /// Whether it goes with its owner, where there is to be one.
+    pub fn has_owner(&self, owner: Option<&Owner>) -> bool {
+        owner.is_none_or(|owner| self.owners.contains(&owner.uid))
     }
 }
 
@@ -49,7 +62,8 @@ impl Webhook {
     /// The configuration of this name; entries count that lead to this Service.
     pub fn new(client: Client, name: &str, namespace: &str, service: &str) -> Self {
         Self {
-            api: Api::all(client),
+            api: Api::all(client.clone()),
+            namespaces: Api::all(client),
             name: name.into(),
             namespace: namespace.into(),
             service: service.into(),
@@ -61,29 +75,46 @@ impl Webhook {
         Ok(self.api.get_opt(&self.name).await?.map(|found| self.in_place(found)))
     }
 
-    /// Writes `caBundle`, that field alone, into the entries of ours in the version that was read. `None` where somebody else
-    /// has written meanwhile.
-    pub async fn write(&self, read: &InPlace, bundle: &str) -> Result<Option<InPlace>, kube::Error> {
+    /// The namespace of the Service, which can own the configuration: with it goes what would otherwise send every pod to a Service
+    /// that is no more.
+    pub async fn owner(&self) -> Result<Owner, kube::Error> {
+        let uid = self.namespaces.get_metadata(&self.namespace).await?.metadata.uid;
+        Ok(Owner { name: self.namespace.clone(), uid: uid.unwrap_or_default() })
+    }
+
+    /// Writes `caBundle`, into the entries of ours in the version that was read, and the owner; nothing else. `None` where somebody
+    /// else has written meanwhile.
+    pub async fn write(
+        &self,
+        read: &InPlace,
+        bundle: &str,
+        owner: Option<&Owner>,
+    ) -> Result<Option<InPlace>, kube::Error> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let mut written = None;
-        let result = self.api.patch(&self.name, &params, &Patch::Apply(self.document(read, bundle))).await;
+        let result =
+            self.api.patch(&self.name, &params, &Patch::Apply(self.document(read, bundle, owner))).await;
         let result = result.map(|found| written = Some(self.in_place(found)));
         super::unless_conflict(result)?;
         Ok(written)
     }
 
-    /// What we own of the object: nothing but `caBundle`, and the names of entries, which are their keys.
-    fn document(&self, read: &InPlace, bundle: &str) -> Value {
+    /// What we own of the object: nothing but `caBundle`, the names of entries, which are their keys, and one owner.
+    fn document(&self, read: &InPlace, bundle: &str, owner: Option<&Owner>) -> Value {
         let bundle = ByteString(bundle.into());
         let entries: Vec<_> = read
             .entries
             .iter()
             .map(|entry| json!({ "name": entry.name, "clientConfig": { "caBundle": bundle } }))
             .collect();
+        let owners: Vec<_> = owner
+            .iter()
+            .map(|Owner { name, uid }| json!({"apiVersion": "v1", "kind": "Namespace", "name": name, "uid": uid}))
+            .collect();
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "MutatingWebhookConfiguration",
-            "metadata": { "name": self.name, "resourceVersion": read.version },
+            "metadata": { "name": self.name, "resourceVersion": read.version, "ownerReferences": owners },
             "webhooks": entries,
         })
     }
@@ -97,6 +128,11 @@ impl Webhook {
             name: entry.name,
             bundle: entry.client_config.ca_bundle.unwrap_or_default().0,
         });
-        InPlace { version: found.metadata.resource_version, entries: entries.collect() }
+        let owners = found.metadata.owner_references.unwrap_or_default().into_iter().map(|owner| owner.uid);
+        InPlace {
+            version: found.metadata.resource_version,
+            entries: entries.collect(),
+            owners: owners.collect(),
+        }
     }
 }

@@ -1,19 +1,21 @@
 //! One round: what is in the cluster is read, and what is not right is put right.
 
-use super::{GRACE, Problem, Progress, SelfManaged, Stored};
+use super::{GRACE, SelfManaged, Stored};
 use crate::{
-    certs::{Pair, issue::Ca, rotation::Action, store},
+    certs::{
+        Pair,
+        issue::Ca,
+        problem::{Problem, Progress, ask},
+        rotation::Action,
+    },
     metrics,
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::pki_types::CertificateDer;
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
-
-/// How long one answer of the API server may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often others may be faster in a row before it is called a problem.
 const RACES: u32 = 8;
@@ -30,35 +32,44 @@ impl SelfManaged {
             // It is written only over the version known, so an old one does no harm.
             let known = self.stored.as_ref().is_some_and(|stored| stored.version.is_some());
             let progress = if known { self.keep_cas(false).await } else { Ok(Progress::Done) };
-            self.tell();
-            return progress;
+            return Ok(self.told(progress?));
         }
         for _ in 0..RACES {
             let progress = self.put_right().await;
             self.look();
             self.serve()?;
-            self.tell();
-            let progress = progress?;
-            if progress != Progress::Again {
-                return Ok(progress);
+            let settled = self.told(Progress::Done);
+            match progress? {
+                Progress::Again => {}
+                Progress::Done => return Ok(settled),
+                Progress::Later => return Ok(Progress::Later),
             }
         }
-        Err(Problem::Raced(format!("the Secret {} or the webhook configuration", self.names.secret_path())))
+        Err(Problem::Raced(format!("the Secret {} or the webhook configuration", self.secret_path())))
+    }
+
+    /// Says whether we are trusted. What has yet to settle is looked at again soon.
+    fn told(&mut self, progress: Progress) -> Progress {
+        if self.bundle.tell() { Progress::Later } else { progress }
     }
 
     async fn put_right(&mut self) -> Result<Progress, Problem> {
         // In this order: a bundle is written only over a version read before the CAs it is made of.
-        let in_place = self.ask("read the webhook configuration", self.webhook.read()).await;
-        let content = self.ask("read the Secret", self.store.read()).await?;
-        if let Ok(found) = &in_place {
-            self.in_place.clone_from(found);
-            self.asked = true;
-        }
+        let there = self.bundle.read().await;
+        let content = match ask("read the Secret", self.store.read()).await {
+            Ok(content) => content,
+            // Whoever may no longer read it, since a rollout to other certificates is on, is to be trusted until its end.
+            Err(problem) => {
+                there?;
+                self.keep_bundle().await?;
+                return Err(problem);
+            }
+        };
         if content.version.is_none() {
             // Where there is no webhook configuration nobody needs it, and on an uninstall it must not come back.
-            if !matches!(in_place, Ok(Some(_))) {
+            if !matches!(there, Ok(true)) {
                 self.missing_since = None;
-                return in_place.map(|_| Progress::Done);
+                return there.map(|_| Progress::Done);
             }
             if !self.missing_long() {
                 return Ok(Progress::Later);
@@ -66,23 +77,21 @@ impl SelfManaged {
         }
         let damaged = content.damage.is_some();
         if let Some(damage) = &content.damage {
-            tracing::warn!(secret = self.names.secret_path(), %damage, "The Secret of the CAs is damaged and will be repaired");
+            tracing::warn!(secret = self.secret_path(), %damage, "The Secret of the CAs is damaged and will be repaired");
         }
         self.stored = Some(Stored { version: content.version, cas: content.cas });
         let progress = self.keep_cas(damaged).await?;
-        in_place?;
+        there?;
         if progress == Progress::Done { self.keep_bundle().await } else { Ok(progress) }
     }
 
     /// Whether the Secret has been missing for a while.
     fn missing_long(&mut self) -> bool {
-        let since = *self.missing_since.get_or_insert_with(|| {
-            tracing::warn!(
-                secret = self.names.secret_path(),
-                "The Secret of the CAs is missing and will be made"
-            );
-            Instant::now()
-        });
+        if self.missing_since.is_none() {
+            let secret = self.secret_path();
+            tracing::warn!(secret, "The Secret of the CAs is missing and will be made");
+        }
+        let since = *self.missing_since.get_or_insert_with(Instant::now);
         since.elapsed() >= GRACE
     }
 
@@ -92,7 +101,11 @@ impl SelfManaged {
         let Some(stored) = &self.stored else { return Ok(Progress::Done) };
         let (mut cas, make) = match self.knowledge.plan(now, &stored.cas, damaged) {
             Action::Keep => {
+                let before = certificates(self.knowledge.cas());
                 self.knowledge.take(stored.cas.clone());
+                let now = certificates(self.knowledge.cas());
+                self.gone.extend(before.into_iter().filter(|ca| !now.contains(ca)));
+                self.gone.retain(|ca| !now.contains(ca));
                 let ends = stored.cas.last().map_or(0, |ca| metrics::seconds(ca.ends()));
                 self.metrics.ca_expiry.set(ends);
                 self.missing_since = None;
@@ -105,11 +118,11 @@ impl SelfManaged {
             cas.push(Arc::new(Ca::new("datadog-sidecar-injector CA", now, self.lives.ca())?));
         }
         let writing = self.store.write(stored.version.as_deref(), &cas);
-        if self.ask("write the Secret", writing).await? {
+        if ask("write the Secret", writing).await? {
             self.cas_written = Some(Instant::now());
             let until = cas.last().map(|ca| crate::decisions::timestamp(ca.ends()));
             tracing::info!(
-                secret = self.names.secret_path(),
+                secret = self.secret_path(),
                 made = make,
                 cas = cas.len(),
                 until,
@@ -121,26 +134,12 @@ impl SelfManaged {
 
     /// Has `caBundle` written where it is not what it should be.
     async fn keep_bundle(&mut self) -> Result<Progress, Problem> {
-        let bundle = self.knowledge.bundle();
-        let Some(in_place) = &self.in_place else { return Ok(Progress::Done) };
-        if in_place.entries.is_empty() || in_place.carries(&bundle) {
-            return Ok(Progress::Done);
-        }
-        if too_soon(self.bundle_written) {
-            return Ok(Progress::Later);
-        }
-        let writing = self.webhook.write(in_place, &bundle);
-        let Some(written) = self.ask("write caBundle", writing).await? else { return Ok(Progress::Again) };
-        let (configuration, entries) = (&self.names.configuration, written.entries.len());
-        tracing::info!(configuration, entries, cas = self.knowledge.cas().len(), "Wrote caBundle");
-        self.in_place = Some(written);
-        self.bundle_written = Some(Instant::now());
-        Ok(Progress::Done)
+        self.bundle.keep(&certificates(self.knowledge.cas()), &self.gone).await
     }
 
     /// Takes note of the CAs that every entry has.
     fn look(&mut self) {
-        let bundles = self.bundles();
+        let bundles = self.bundle.bundles();
         let Some((first, rest)) = bundles.split_first() else { return };
         let mut common = first.clone();
         common.retain(|ca| rest.iter().all(|bundle| bundle.contains(ca)));
@@ -161,28 +160,10 @@ impl SelfManaged {
         self.knowledge.served(now, ca);
         Ok(())
     }
+}
 
-    /// The certificates in each entry of ours.
-    pub(super) fn bundles(&self) -> Vec<Vec<CertificateDer<'static>>> {
-        let entries = self.in_place.iter().flat_map(|in_place| &in_place.entries);
-        let certificates = |pem: &[u8]| CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
-        entries.map(|entry| certificates(&entry.bundle)).collect()
-    }
-
-    async fn ask<T, E: Into<store::Error>>(
-        &self,
-        what: &str,
-        asked: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Problem> {
-        let why = match tokio::time::timeout(PATIENCE, asked).await.map(|asked| asked.map_err(Into::into)) {
-            Ok(Ok(answer)) => return Ok(answer),
-            // Its own text repeats the status once more as Rust writes it.
-            Ok(Err(store::Error::Api(kube::Error::Api(status)))) => status.message.clone(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".into(),
-        };
-        Err(Problem::Api(what.into(), why))
-    }
+fn certificates(cas: &[Arc<Ca>]) -> Vec<CertificateDer<'static>> {
+    cas.iter().map(|ca| ca.certificate().clone()).collect()
 }
 
 fn too_soon(written: Option<Instant>) -> bool {

@@ -2,14 +2,14 @@
 
 use crate::{
     admin::Check,
-    certs::{Served, files, rotation::Lives, self_managed, self_signed},
+    certs::{Names, Served, Status, files, given, rotation::Lives, self_managed, self_signed},
     metrics::Metrics,
     shutdown::Tasks,
 };
 use anyhow::Context;
-use clap::Args;
+use clap::{ArgAction, Args};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -28,23 +28,32 @@ pub(super) struct Certificates {
 
     /// Keep a CA in a Secret that all replicas share, make certificates of it, and keep caBundle right.
     #[arg(long, env)]
-    pub(super) self_managed: bool,
+    self_managed: bool,
 }
 
-/// What --self-managed works with.
+/// What caBundle is kept with.
 #[derive(Debug, Args)]
-pub(super) struct SelfManaged {
-    /// With --self-managed: the Service, in the own namespace, by which the API server comes.
-    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
+pub(super) struct InCluster {
+    /// The MutatingWebhookConfiguration in whose entries for the Service caBundle is kept. With --cert-dir it is kept where this is
+    /// given [default with --self-managed: datadog-sidecar-injector].
+    #[arg(long, env, value_name = "NAME")]
+    webhook_configuration: Option<String>,
+
+    /// The Service, in the own namespace, by which the API server comes.
+    #[arg(long, env, value_name = "NAME", default_value = NAME)]
     service: String,
+
+    /// Whether the own namespace becomes the owner of the webhook configuration, so that it goes with it.
+    #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    own_webhook_configuration: bool,
+
+    /// With --cert-dir: the CA that belongs into caBundle [default: ca.crt in that directory]. Without the file nothing is written.
+    #[arg(long, env, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 
     /// With --self-managed: the Secret, in the own namespace, that holds the CA.
     #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector-ca")]
     ca_secret: String,
-
-    /// With --self-managed: the MutatingWebhookConfiguration in whose entries for the Service caBundle is written.
-    #[arg(long, env, value_name = "NAME", default_value = "datadog-sidecar-injector")]
-    webhook_configuration: String,
 
     /// With --self-managed: how long a CA lives, at least three times as long as a leaf; the next one is made after two thirds of it.
     #[arg(long, env, value_name = "DURATION", default_value = "8760h", value_parser = super::duration)]
@@ -53,6 +62,25 @@ pub(super) struct SelfManaged {
     /// With --self-managed: how long a certificate lives; the next one is made after two thirds of it.
     #[arg(long, env, value_name = "DURATION", default_value = "168h", value_parser = super::duration)]
     leaf_lifetime: Duration,
+}
+
+/// What Service and webhook configuration are called where nothing says otherwise.
+const NAME: &str = "datadog-sidecar-injector";
+
+/// What the certificates have to do with.
+pub(super) struct Around<'a> {
+    pub(super) client: Option<&'a kube::Client>,
+    pub(super) own_namespace: &'a str,
+    pub(super) served: &'a Arc<Served>,
+    pub(super) metrics: &'a Arc<Metrics>,
+}
+
+/// What became of it.
+pub(super) struct Started {
+    /// Where the CA's certificate lies, if we made it for this machine.
+    pub(super) ca: Option<PathBuf>,
+    /// What must be so to be ready.
+    pub(super) check: Option<Check>,
 }
 
 impl Certificates {
@@ -67,58 +95,81 @@ impl Certificates {
         Ok(())
     }
 
-    /// Serves a certificate from here on, if there is one already. Returns where the CA's lies, if we made it.
+    /// Serves a certificate from here on, if there is one already, and keeps it and caBundle right.
     pub(super) fn start(
         &self,
-        served: &Arc<Served>,
-        metrics: &Arc<Metrics>,
+        cluster: &InCluster,
+        around: &Around<'_>,
         tasks: &mut Tasks,
-    ) -> anyhow::Result<Option<PathBuf>> {
+    ) -> anyhow::Result<Started> {
         let now = SystemTime::now();
+        let Around { served, metrics, .. } = around;
         if let Some(directory) = &self.self_signed {
             let made = self_signed::create(directory, now)?;
             served.install(made.pair);
-            return Ok(Some(made.ca_file));
+            return Ok(Started { ca: Some(made.ca_file), check: None });
         }
-        if let Some(directory) = &self.cert_dir {
-            let mut files = files::Files::new(directory.clone(), served.clone(), metrics.clone());
-            // Before the first handshake, so that a good pair serves it.
-            files.poll(now);
-            tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));
-        }
-        Ok(None)
+        let Some(directory) = &self.cert_dir else { return cluster.manage(around, tasks) };
+        let kept = cluster.keep(directory, around, tasks)?;
+        let trust = kept.clone();
+        let mut files = files::Files::new(directory.clone(), (*served).clone(), (*metrics).clone(), trust);
+        // Before the first handshake, so that a good pair serves it.
+        files.poll(now);
+        tasks.spawn("certificate", |stop| files::watch(files, files::EVERY, stop));
+        Ok(Started { ca: None, check: kept.map(check) })
     }
 }
 
-impl SelfManaged {
-    /// Keeps the certificates right from here on. Returns what must be so to be ready.
-    pub(super) fn start(
-        &self,
-        client: Option<kube::Client>,
-        own_namespace: &str,
-        served: &Arc<Served>,
-        metrics: &Arc<Metrics>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<Check> {
-        let Self { service, ca_secret, webhook_configuration, ca_lifetime, leaf_lifetime } = self;
-        let lives = Lives::new(*ca_lifetime, *leaf_lifetime).context("--ca-lifetime and --leaf-lifetime")?;
-        let client = client.context("--self-managed needs a cluster, and there is none to ask")?;
-        let names = self_managed::Names {
+impl InCluster {
+    fn names(&self, configuration: &str, own_namespace: &str) -> Names {
+        Names {
             namespace: own_namespace.into(),
-            service: service.clone(),
-            secret: ca_secret.clone(),
-            configuration: webhook_configuration.clone(),
-        };
-        let status = Arc::new(self_managed::Status::default());
+            service: self.service.clone(),
+            configuration: configuration.into(),
+            owned: self.own_webhook_configuration,
+        }
+    }
+
+    /// Keeps a CA of our own.
+    fn manage(&self, around: &Around<'_>, tasks: &mut Tasks) -> anyhow::Result<Started> {
+        let lives =
+            Lives::new(self.ca_lifetime, self.leaf_lifetime).context("--ca-lifetime and --leaf-lifetime")?;
+        let client = around.client.context("--self-managed needs a cluster, and there is none to ask")?;
+        let configuration = self.webhook_configuration.as_deref().unwrap_or(NAME);
+        let names = self.names(configuration, around.own_namespace);
+        let status = Arc::new(Status::new(&names));
         let certificates = self_managed::SelfManaged::new(
-            client,
+            client.clone(),
             names,
+            self.ca_secret.clone(),
             lives,
-            served.clone(),
-            metrics.clone(),
+            around.served.clone(),
+            around.metrics.clone(),
             status.clone(),
         );
         tasks.spawn("certificates", |stop| certificates.watch(stop));
-        Ok(Check::new("caBundle", move || status.ready()))
+        Ok(Started { ca: None, check: Some(check(status)) })
     }
+
+    /// Keeps the CA of certificates that others make, where there is a webhook configuration to keep it in.
+    fn keep(
+        &self,
+        directory: &Path,
+        around: &Around<'_>,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<Option<Arc<Status>>> {
+        let Some(configuration) = &self.webhook_configuration else { return Ok(None) };
+        let client =
+            around.client.context("--webhook-configuration needs a cluster, and there is none to ask")?;
+        let names = self.names(configuration, around.own_namespace);
+        let status = Arc::new(Status::new(&names));
+        let file = self.ca_file.clone().unwrap_or_else(|| directory.join("ca.crt"));
+        let given = given::Given::new(client.clone(), names, file, around.served.clone(), status.clone());
+        tasks.spawn("caBundle", |stop| given.watch(stop));
+        Ok(Some(status))
+    }
+}
+
+fn check(status: Arc<Status>) -> Check {
+    Check::new("caBundle", move || status.ready())
 }

@@ -52,7 +52,7 @@ async fn watched() -> Watched {
     let ca = Ca::new("a test", SystemTime::now(), LIFE).unwrap();
     let volume = tempfile::tempdir().unwrap();
     let server = Setup::of(Admission).start_without_certificate().await;
-    let files = files::Files::new(volume.path().into(), server.served.clone(), server.metrics.clone());
+    let files = files::Files::new(volume.path().into(), server.served.clone(), server.metrics.clone(), None);
     let stop = CancellationToken::new();
     tokio::spawn(files::watch(files, EVERY, stop.clone()));
     Watched { server: Server { ca: ca.pem(), ..server }, volume, ca, stop }
