@@ -2,6 +2,7 @@
 //! what is kept right in it, `caBundle`. Never while a review waits.
 
 pub mod cluster_agent;
+pub mod config_map;
 pub mod namespaces;
 pub mod objects;
 pub mod probe;

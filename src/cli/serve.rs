@@ -39,6 +39,15 @@ pub(super) struct Serve {
     #[arg(long, env, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the ReplicaSet of the own pod, so that
+    /// an upgrade of the release takes it from no replica. Needs POD_NAME.
+    #[arg(long, env, value_name = "NAME", requires = "pod_name")]
+    config_map: Option<String>,
+
+    /// The own pod.
+    #[arg(long, env, value_name = "NAME", hide = true)]
+    pod_name: Option<String>,
+
     /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
     kubernetes_version: Option<u32>,
@@ -106,6 +115,8 @@ impl Serve {
     async fn start(&self, limits: Limits) -> anyhow::Result<Running> {
         let Self {
             config,
+            config_map,
+            pod_name,
             kubernetes_version,
             watch_secrets,
             own_namespace,
@@ -154,6 +165,11 @@ impl Serve {
         if let Some(client) = client {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
+            if let (Some(config_map), Some(pod)) = (config_map.clone(), pod_name.clone()) {
+                let names = cluster::config_map::Names { namespace: own_namespace.clone(), config_map, pod };
+                let client = client.clone();
+                tasks.spawn("config map", |stop| cluster::config_map::keep(client, names, stop));
+            }
             let (looking, store) = (client.clone(), rules.clone());
             tasks.spawn("cluster agent", |stop| {
                 cluster::cluster_agent::watch(looking, store, cluster::cluster_agent::EVERY, stop)

@@ -77,6 +77,27 @@ that it can tell which have no effect. */ -}}
 {{- toYaml (merge (dict "datadog" $datadog "agents" $ofAgents "clusterAgent" (set $knownAgent "admissionController" $knownController)) $top) -}}
 {{- end -}}
 
+{{- /* The content of the ConfigMap: the configuration, and the CA that is given. */ -}}
+{{- define "datadog-sidecar-injector.configData" -}}
+values.yaml: |
+  {{- include "datadog-sidecar-injector.config" . | nindent 2 }}
+{{- with include "datadog-sidecar-injector.givenCa" . }}
+ca.crt: |
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* The CA of the certificates that somebody else makes; empty where it is not given here. */ -}}
+{{- define "datadog-sidecar-injector.givenCa" -}}
+{{- $certificates := (include "datadog-sidecar-injector.values" . | fromJson).injector.certificates -}}
+{{- if eq $certificates.mode "files" -}}{{- $certificates.files.caBundle | trim -}}{{- end -}}
+{{- end -}}
+
+{{- /* The name of the ConfigMap, which says what is in it. */ -}}
+{{- define "datadog-sidecar-injector.configMap" -}}
+{{- include "datadog-sidecar-injector.name" . }}-{{ include "datadog-sidecar-injector.configData" . | sha256sum | trunc 10 }}
+{{- end -}}
+
 {{- /* Of the filled-in values: the names of the Secrets that sidecars refer to, as JSON; those of variables are perhaps not all in use. */ -}}
 {{- define "datadog-sidecar-injector.secrets" -}}
 {{- $injection := .clusterAgent.admissionController.agentSidecarInjection -}}
