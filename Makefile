@@ -18,7 +18,7 @@ image: ## Builds the image as target/image.tar, without a container engine
 test: ## Runs all tests that need no root, also those against a control plane, which is built once (eight minutes)
 	@tests/run.sh all
 
-e2e: ## Runs the tests against a control plane and on a real node, as root; only some of them with T="name name"
+e2e: ## Runs the tests against a control plane and on a real node, as root; some of them with T="name name", KUBERNETES=MINOR
 	@tests/run.sh e2e,node $(T)
 
 bench: ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
