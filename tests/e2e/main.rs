@@ -7,8 +7,12 @@ mod certificates;
 mod chart;
 mod corpus;
 mod ending;
+#[allow(dead_code, reason = "some of it is for the laws alone")]
+#[path = "../it/generated.rs"]
+mod generated;
 mod harness;
 mod limits;
+mod offline;
 mod pairwise;
 mod pods;
 mod reached;

@@ -129,6 +129,21 @@ impl Injector {
         admin(self.admin_port, path).await
     }
 
+    /// How many reviews it answered.
+    pub async fn reviews(&self) -> u64 {
+        self.reviews_with("").await
+    }
+
+    /// How many it answered with an outcome.
+    pub async fn reviews_with(&self, outcome: &str) -> u64 {
+        let metrics = self.admin("/metrics").await.unwrap();
+        let counted = |line: &&str| {
+            line.starts_with("datadog_sidecar_injector_reviews_total{") && line.contains(outcome)
+        };
+        let counts = metrics.lines().filter(counted);
+        counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
+    }
+
     fn client_config(&self) -> Value {
         let ca = STANDARD.encode(&self.ca);
         match self.reached {
