@@ -151,6 +151,7 @@ fn container() -> BoxedStrategy<Value> {
             one_of(&[
                 json!({"requests": {"cpu": "1", "memory": "1Gi"}}),
                 json!({"limits": {"cpu": "100m"}}),
+                json!({"requests": {"ephemeral-storage": "1Gi"}}),
                 json!({}),
             ]),
         ),
@@ -184,6 +185,10 @@ pub fn pod() -> BoxedStrategy<Value> {
             words(&[r#"{"web":["/web"]}"#, "{}", "[]", "{\"web\":[]}"]),
         ),
         ("ad.datadoghq.com/app.checks", words(&["{}", "{\"x\":1}"])),
+        (
+            "kubernetes.io/limit-ranger",
+            words(&["LimitRanger plugin set: ephemeral-storage request for container app", "something"]),
+        ),
         ("a/b~c", words(&["x"])),
     ]);
     let spec = object(vec![
