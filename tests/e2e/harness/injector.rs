@@ -8,7 +8,7 @@ use super::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command};
+use std::{env, ffi::OsString, fs, path::Path, process::Command};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -24,6 +24,12 @@ pub enum Reached {
     Service,
     /// By its address, with the certificate that the binary makes for itself: HTTP/2.
     Url,
+}
+
+/// What `INJECTOR_BINARY` names, such as a release, or the binary of these tests.
+fn binary() -> OsString {
+    let own = option_env!("CARGO_BIN_EXE_datadog-sidecar-injector").map(Into::into);
+    env::var_os("INJECTOR_BINARY").or(own).expect("INJECTOR_BINARY is set")
 }
 
 /// A running binary.
@@ -52,7 +58,7 @@ impl Injector {
         fs::create_dir_all(&certificates).unwrap();
         fs::write(folder.join("config.yaml"), config).unwrap();
         let (port, admin_port) = (free_port(), free_port());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
+        let mut command = Command::new(binary());
         command.env_clear().env("KUBECONFIG", kubeconfig).env("LOG_LEVEL", "debug").arg("serve");
         command.arg("--config").arg(folder.join("config.yaml"));
         command.args(["--own-namespace", OWN_NAMESPACE, "--drain-delay", "0"]);
