@@ -18,13 +18,15 @@ image: ## Builds the image as target/image.tar, without a container engine
 test: ## Runs all tests that need no root, also those against a control plane, which is built once (eight minutes)
 	@tests/run.sh all
 
-e2e: ## Runs the tests against a control plane and on a real node, as root; only some of them with T="name name"
+e2e: ## Runs the tests against a control plane and on a real node, as root; some of them with T="name name", KUBERNETES=MINOR
 	@tests/run.sh e2e,node $(T)
 
-bench: ## Measures a decision and the server beside an echo, in a few minutes; docs/benchmarks.md has more
+bench: ## Measures a decision, the server beside an echo and creations of pods, in a few minutes; docs/benchmarks.md has more
 	cargo build --release --locked --manifest-path bench/Cargo.toml
 	bench/target/release/decide --rounds 3 --reviews 200
 	taskset -c 1 bench/target/release/compare --server "$$(image/binary.sh)" --rounds 11 --seconds 0.4 --starts 5
+	CONTROL_PLANE_BIN="$$(tests/cluster/build.sh)" INJECTOR_BINARY="$$(realpath "$$(image/binary.sh)")" \
+		bench/target/release/creation --rounds 400
 
 fuzz: ## Sends made-up bytes through every door, a minute each; needs cargo-fuzz and a C++ compiler
 	@fuzz/run.sh

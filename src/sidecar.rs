@@ -10,6 +10,7 @@ mod cws;
 mod datadog_volumes;
 mod ending;
 mod env;
+mod limit_range;
 mod overrides;
 mod plan;
 mod pod_resources;
@@ -116,7 +117,7 @@ pub(crate) fn inject(
     if fargate {
         size::compare(spec, &resources, ending.native, &mut plan)?;
     }
-    let resources = match resources {
+    let resources = match limit_range::complete(resources, metadata, spec) {
         Cow::Borrowed(_) => Cow::Borrowed(template.resources_json.as_str()),
         Cow::Owned(own) => Cow::Owned(container::resources(&own)),
     };

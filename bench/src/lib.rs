@@ -5,6 +5,7 @@
 //! values ─ config ──────┤
 //! echo ─────────────────┴── bin/compare   server and echo in turn, under load ── report
 //!                           bin/wload     the same load on any webhook
+//! control plane ─────────────── bin/creation  what a review adds to the creation of a pod
 //! ```
 
 pub mod body;

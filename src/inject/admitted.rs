@@ -4,7 +4,7 @@
 use crate::{
     fargate::{Asked, Reading},
     pod::Spec,
-    quantity::Quantity,
+    quantity::{self, Quantity},
 };
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,8 @@ pub(super) struct Admitted {
     pub(super) pod: Value,
     /// Whether the pod has a list of volumes that its template lacks.
     made_volumes: bool,
+    /// What the pod requests as a whole, where its template doesn't say all of it.
+    requests: Option<Value>,
 }
 
 impl Admitted {
@@ -26,21 +28,25 @@ impl Admitted {
         let mut pod = root.pointer(pointer)?.clone();
         let beside = pointer.rsplit_once('/').and_then(|(parent, _)| root.pointer(parent));
         let claims = beside.and_then(|beside| beside.get("volumeClaimTemplates")?.as_array());
-        let mut made_volumes = false;
+        let (mut made_volumes, mut requests) = (false, None);
         if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
             made_volumes = add_claims(spec, claims.map_or(&[], Vec::as_slice));
-            default_requests(spec);
+            requests = default_requests(spec);
         }
-        Some(Self { pod, made_volumes })
+        Some(Self { pod, made_volumes, requests })
     }
 
     /// Makes operations on the pod operations on its template.
-    pub(super) fn for_template(&self, operations: &mut [Value]) {
+    pub(super) fn for_template(&self, operations: &mut Vec<Value>) {
         let is_first =
             |operation: &&mut Value| operation["op"] == "add" && operation["path"] == "/spec/volumes/-";
         if let Some(first) = operations.iter_mut().find(is_first).filter(|_| self.made_volumes) {
             let volume = first["value"].take();
             *first = json!({"op": "add", "path": "/spec/volumes", "value": [volume]});
+        }
+        // In the cluster they are filled in before the sidecar comes; from a template they would be what it asks for alone.
+        if let Some(requests) = &self.requests {
+            operations.insert(0, json!({"op": "add", "path": "/spec/resources/requests", "value": requests}));
         }
     }
 }
@@ -72,11 +78,13 @@ fn add_claims(spec: &mut Map<String, Value>, claims: &[Value]) -> bool {
     }
 }
 
-/// Fills in what a pod with limits of its own requests: what its containers request together, else its limits.
-fn default_requests(spec: &mut Map<String, Value>) {
+/// Fills in what a pod with limits of its own requests: what its containers request together, else its limits. Answers all that it
+/// requests then, where that is more than it says.
+fn default_requests(spec: &mut Map<String, Value>) -> Option<Value> {
     let resources = spec.get("resources");
-    let Some(limits) = side(resources, "limits").filter(|limits| !limits.is_empty()).cloned() else { return };
-    let mut requests = side(resources, "requests").cloned().unwrap_or_default();
+    let limits = side(resources, "limits").filter(|limits| !limits.is_empty()).cloned()?;
+    let stated = side(resources, "requests").cloned().unwrap_or_default();
+    let mut requests = stated.clone();
     for resource in RESOURCES {
         let by_containers = || containers_request(spec, resource).map(text);
         let missing = requests.get(resource).is_none_or(Value::is_null);
@@ -86,9 +94,12 @@ fn default_requests(spec: &mut Map<String, Value>) {
             requests.insert(resource.to_owned(), request);
         }
     }
-    if let Some(Value::Object(resources)) = spec.get_mut("resources") {
-        resources.insert("requests".into(), requests.into());
+    if requests == stated {
+        return None;
     }
+    let requests = Value::Object(requests);
+    spec.get_mut("resources")?.as_object_mut()?.insert("requests".into(), requests.clone());
+    Some(requests)
 }
 
 /// Sums up what the containers request of a resource; `None` where none of them says anything of it.
@@ -115,8 +126,12 @@ fn side<'v>(resources: Option<&'v Value>, side: &str) -> Option<&'v Map<String, 
     resources?.get(side)?.as_object()
 }
 
+/// A quantity as people write it: of memory in powers of two.
 fn text(quantity: Quantity) -> Value {
-    format!("{}n", quantity.nanos()).into()
+    const KI: i128 = 1024 * 1_000_000_000;
+    let nanos = quantity.nanos();
+    let exact = if nanos % KI == 0 { format!("{}Ki", nanos / KI) } else { format!("{nanos}n") };
+    quantity::canonical(&exact).unwrap_or(exact).into()
 }
 
 #[cfg(test)]
@@ -163,11 +178,8 @@ mod tests {
         let both = json!({"limits": {"cpu": "2", "memory": "4Gi"}});
         assert_eq!(requests(both.clone(), none.clone()), both["limits"]);
         let asked = json!({"requests": {"cpu": "200m"}, "limits": {"memory": "1Gi"}});
-        assert_eq!(
-            requests(both, asked.clone()),
-            json!({"cpu": "200000000n", "memory": format!("{}n", (1_u64 << 30) * 1_000_000_000)})
-        );
-        assert_eq!(requests(json!({"limits": {"memory": "4Gi"}}), asked.clone())["cpu"], "200000000n");
+        assert_eq!(requests(both, asked.clone()), json!({"cpu": "200m", "memory": "1Gi"}));
+        assert_eq!(requests(json!({"limits": {"memory": "4Gi"}}), asked.clone())["cpu"], "200m");
         let stated = json!({"limits": {"cpu": "2"}, "requests": {"cpu": "1"}});
         assert_eq!(requests(stated, asked.clone())["cpu"], "1");
         assert_eq!(requests(json!({"requests": {"cpu": "1"}}), asked.clone()), json!({"cpu": "1"}));

@@ -7,7 +7,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// The annotations a decision reads: ours, the mirror pod's and the autoscaler's. Others can be large and are passed over.
+/// The annotations a decision reads: ours, the mirror pod's, the autoscaler's and the LimitRanger's. Others can be large and are passed over.
 #[derive(Debug, Default)]
 pub struct Annotations<'a> {
     read: Pairs<'a>,
@@ -24,6 +24,8 @@ impl Annotations<'_> {
     pub const AUTODISCOVERY: &'static str = "ad.datadoghq.com/";
     /// The autoscaler's comma list of volumes that do not hold a pod on its node.
     pub const SAFE_TO_EVICT: &'static str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+    /// What the API server's LimitRanger plugin set in containers.
+    pub const LIMIT_RANGER: &'static str = "kubernetes.io/limit-ranger";
     /// Set by the kubelet on the mirror of a static pod.
     pub const MIRROR: &'static str = "kubernetes.io/config.mirror";
 
@@ -46,6 +48,7 @@ impl Annotations<'_> {
         key.starts_with(Self::OURS)
             || key.starts_with(Self::AUTODISCOVERY)
             || key == Self::SAFE_TO_EVICT
+            || key == Self::LIMIT_RANGER
             || key == Self::MIRROR
     }
 }

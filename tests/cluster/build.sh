@@ -7,10 +7,19 @@
 #   etcd, kube-apiserver and kube-controller-manager of the versions in versions.env are built from their source, through the
 #   Go module proxy, into ${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/datadog-sidecar-injector/control-plane}; what is
 #   there already is kept. No root. The first time this takes eight minutes on two cores and 5 GB of Go's own caches, and a node
-#   four more.
+#   four more. KUBERNETES=MINOR takes the other Kubernetes of versions.env; both are kept.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/versions.env"
+asked=${KUBERNETES:-$KUBERNETES_VERSION} chosen='' other=''
+for pinned in "$KUBERNETES_VERSION" "$KUBERNETES_NEXT_VERSION"; do
+    case $pinned in "$asked" | "$asked".*) chosen=$pinned ;; *) other=$pinned ;; esac
+done
+if [ -z "$chosen" ]; then
+    echo "control plane: KUBERNETES=$asked is none of versions.env: $KUBERNETES_VERSION and $KUBERNETES_NEXT_VERSION" >&2
+    exit 1
+fi
+KUBERNETES_VERSION=$chosen
 cache=${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/datadog-sidecar-injector/control-plane}
 built=$cache/$KUBERNETES_VERSION-etcd-$ETCD_VERSION
 
@@ -157,4 +166,5 @@ if ! complete; then
         build "$binary" kubernetes "k8s.io/kubernetes/cmd/$binary" "$(kubernetes_version)"
     done
 fi
+say "Kubernetes $KUBERNETES_VERSION; KUBERNETES=${other%.*} takes $other"
 echo "$built"

@@ -1,9 +1,9 @@
 //! Published pods: what the API server accepts it accepts with the sidecar.
 
 use crate::harness::{
-    Injector, Reached, Scene, pods,
-    scene::{PROBE, SCENE, in_namespace, yaml},
-    skipped, wait,
+    Scene, pods,
+    scene::{in_namespace, plain},
+    skipped,
 };
 use flate2::read::GzDecoder;
 use futures::{StreamExt as _, stream};
@@ -24,7 +24,7 @@ const LEVEL: &str = "pod-security.kubernetes.io/enforce";
 const CONFIG: &str = "clusterAgent: {admissionController: {agentSidecarInjection: {selectors: [{objectSelector: {matchExpressions:
     [{key: no/such-label, operator: DoesNotExist}]}}]}}}";
 
-/// Namespaces that the webhook sees; each has one beside it, `…-plain`, that it doesn't see. The audit log leaves all of them out.
+/// Namespaces, and the Pod Security Standard that each enforces.
 const NAMESPACES: [(&str, &str); 2] = [("quiet", "privileged"), ("quiet-restricted", "restricted")];
 
 /// As many as the API server's own limits let pass without waiting.
@@ -35,16 +35,12 @@ async fn every_published_pod_that_is_accepted_is_accepted_with_the_sidecar() {
     if !Path::new(PODS).exists() {
         return skipped("published pods", &format!("{PODS} is not there"));
     }
-    let scene = Scene::empty("corpus", json!({})).await;
-    let injector = Injector::start(&scene, CONFIG, Reached::Service).await;
-    scene.register(&injector.webhook()).await;
+    let (scene, injector) = Scene::serving("corpus", CONFIG).await;
     let lines = BufReader::new(GzDecoder::new(File::open(PODS).unwrap())).lines();
     let (mut asked, mut expected) = (0, 0);
     let pods: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     for (namespace, level) in NAMESPACES {
-        scene.make_namespace(namespace, json!({SCENE: "corpus", LEVEL: level})).await;
-        scene.make_namespace(&plain(namespace), json!({LEVEL: level})).await;
-        let before = called(&scene, &injector, namespace).await;
+        let before = scene.quiet(&injector, namespace, json!({LEVEL: level})).await;
         let outcomes = stream::iter(&pods).map(|entry| outcome(&scene, namespace, entry));
         let outcomes: Vec<_> = outcomes.buffer_unordered(AT_ONCE).collect().await;
         let wrong: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
@@ -52,7 +48,7 @@ async fn every_published_pod_that_is_accepted_is_accepted_with_the_sidecar() {
         let injected =
             outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome { injected: true, .. }))).count();
         expected += outcomes.iter().flatten().map(|outcome| outcome.asked).sum::<u64>();
-        asked += reviews(&injector).await - before;
+        asked += injector.reviews().await - before;
         // Few people write pods that are restricted.
         let least = if level == "restricted" { 100 } else { pods.len() / 2 };
         assert!(injected > least, "{namespace}: only {injected} of {} pods were injected", pods.len());
@@ -61,24 +57,6 @@ async fn every_published_pod_that_is_accepted_is_accepted_with_the_sidecar() {
     let metrics = injector.admin("/metrics").await.unwrap();
     let mut faults = metrics.lines().filter(|line| line.contains("internal_error"));
     assert!(faults.all(|line| line.ends_with(" 0")), "{metrics}");
-}
-
-/// How many reviews were answered.
-async fn reviews(injector: &Injector) -> u64 {
-    let metrics = injector.admin("/metrics").await.unwrap();
-    let counts = metrics.lines().filter(|line| line.starts_with("datadog_sidecar_injector_reviews_total{"));
-    counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
-}
-
-/// Waits until the API server, which learns of namespaces by a watch of its own, asks about pods of this one.
-async fn called(scene: &Scene, injector: &Injector, namespace: &str) -> u64 {
-    let before = reviews(injector).await;
-    let probe = in_namespace(yaml(PROBE), namespace);
-    wait::until("the webhook to be called", async || {
-        scene.api.dry_run(&probe).await.created();
-        Some(reviews(injector).await).filter(|now| *now > before)
-    })
-    .await
 }
 
 /// What became of a pod.
@@ -137,10 +115,6 @@ fn brings_tokens(pod: &Value) -> bool {
     let made = list(&pod["spec"]["volumes"]).iter().any(|volume| of_api_server(&volume["name"]));
     let automatic = pod["spec"]["automountServiceAccountToken"] != json!(false);
     automatic && !made && mounts.into_iter().any(there)
-}
-
-fn plain(namespace: &str) -> String {
-    format!("{namespace}-plain")
 }
 
 /// The pod without what it refers to in its author's cluster.

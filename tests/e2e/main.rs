@@ -3,16 +3,21 @@
 //! What cannot be had here: pods don't run, as there is no node; and EKS' own webhook is one of ours that does the same.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calls;
 mod certificates;
 mod chart;
 mod corpus;
 mod documents;
 mod ending;
+#[allow(dead_code, reason = "some of it is for the laws alone")]
+#[path = "../it/generated.rs"]
+mod generated;
 mod harness;
 mod kubelet;
 mod limits;
 mod new_namespaces;
 mod notes;
+mod offline;
 mod pairwise;
 mod plain;
 mod pods;

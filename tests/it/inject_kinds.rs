@@ -157,6 +157,28 @@ fn requests_of_a_whole_pod_are_filled_in_before_the_decision() {
     assert!(operations[0].iter().all(|o| !o["path"].as_str().unwrap().starts_with("/spec/resources")));
 }
 
+#[test]
+fn requests_of_a_whole_pod_are_stated_before_the_sidecar_asks_for_some() {
+    let pod = |resources: &str| {
+        format!(
+            "kind: Pod\nmetadata: {{name: p, labels: {{agent.datadoghq.com/sidecar: fargate}}}}\nspec:\n  resources: {resources}\n  containers: [{{name: a}}]\n"
+        )
+    };
+    let stated = |resources: &str| {
+        let (operations, _) = patches(&pod(resources));
+        let stated = |o: &&Value| o["path"].as_str().unwrap().starts_with("/spec/resources");
+        operations[0].iter().filter(stated).cloned().collect::<Vec<_>>()
+    };
+    let requests = |cpu: &str| json!([{"op": "add", "path": "/spec/resources/requests", "value": {"cpu": cpu, "memory": "4Gi"}}]);
+    assert_eq!(json!(stated("{limits: {cpu: \"2\", memory: 4Gi}}")), requests("2"));
+    assert_eq!(json!(stated("{limits: {cpu: \"2\", memory: 4Gi}, requests: {cpu: \"1\"}}")), requests("1"));
+    for whole in
+        ["{limits: {cpu: \"2\"}, requests: {cpu: \"1\", memory: 1Gi}}", "{requests: {cpu: \"1\"}}", "{}"]
+    {
+        assert_eq!(json!(stated(whole)), json!([]), "{whole}");
+    }
+}
+
 /// What the webhook says of a pod: whether it is injected, and its warnings or the reason why not.
 fn webhook(pod: &Value) -> Vec<String> {
     let setting = Setting { own_namespace: "datadog".into(), kubernetes_minor: 35, offline: false };

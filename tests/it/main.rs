@@ -16,6 +16,7 @@ mod corpus;
 mod damage;
 mod docs;
 mod doors;
+mod generated;
 mod golden;
 mod inject;
 mod inject_kinds;

@@ -24,7 +24,8 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-  - {level: None, namespaces: [quiet, quiet-plain, quiet-restricted, quiet-restricted-plain]}
+  - {level: None, namespaces: [quiet, quiet-plain, quiet-restricted, quiet-restricted-plain, quiet-generated, quiet-generated-plain,
+    quiet-creation, quiet-creation-plain]}
   - {level: RequestResponse, verbs: [create, update, patch], resources: [{group: '', resources: [pods, pods/ephemeralcontainers]}]}
   - level: Metadata
     verbs: [create, update, patch, delete]

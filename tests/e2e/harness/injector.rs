@@ -9,6 +9,8 @@ use super::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{
+    env,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -28,6 +30,12 @@ pub enum Reached {
     Service,
     /// By its address, with the certificate that the binary makes for itself: HTTP/2.
     Url,
+}
+
+/// What `INJECTOR_BINARY` names, such as a release, or the binary of these tests.
+fn binary() -> OsString {
+    let own = option_env!("CARGO_BIN_EXE_datadog-sidecar-injector").map(Into::into);
+    env::var_os("INJECTOR_BINARY").or(own).expect("INJECTOR_BINARY is set")
 }
 
 /// A running binary.
@@ -57,7 +65,7 @@ impl Injector {
         fs::create_dir_all(&certificates).unwrap();
         fs::write(folder.join("config.yaml"), config).unwrap();
         let (port, admin_port) = (free_port(), free_port());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
+        let mut command = Command::new(binary());
         command.env_clear().env("KUBECONFIG", kubeconfig).env("LOG_LEVEL", "debug").arg("serve");
         command.arg("--config").arg(folder.join("config.yaml"));
         command.args(["--own-namespace", OWN_NAMESPACE, "--drain-delay", "0"]);
@@ -138,6 +146,21 @@ impl Injector {
     /// An answer of the admin server, with its head.
     pub async fn admin(&self, path: &str) -> Option<String> {
         admin(self.admin_port, path).await
+    }
+
+    /// How many reviews it answered.
+    pub async fn reviews(&self) -> u64 {
+        self.reviews_with("").await
+    }
+
+    /// How many it answered with an outcome.
+    pub async fn reviews_with(&self, outcome: &str) -> u64 {
+        let metrics = self.admin("/metrics").await.unwrap();
+        let counted = |line: &&str| {
+            line.starts_with("datadog_sidecar_injector_reviews_total{") && line.contains(outcome)
+        };
+        let counts = metrics.lines().filter(counted);
+        counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
     }
 
     fn client_config(&self) -> Value {

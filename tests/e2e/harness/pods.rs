@@ -86,7 +86,7 @@ fn kept(before: &Value, after: &Value) -> Result<(), String> {
 }
 
 /// What is the user's in a pod: its spec, labels and annotations, without the random end of the token volume's name.
-fn settled(pod: &Value) -> Value {
+pub fn settled(pod: &Value) -> Value {
     let mut pod = pod.clone();
     let random = list(&pod, "volumes")
         .iter()
