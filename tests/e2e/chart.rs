@@ -158,7 +158,9 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let own = rights(&release, &account, &release.namespace).await;
     let expected = [
         "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
+        &format!("configmaps/{}: get patch", release.config_map().await),
         "namespaces: get list watch",
+        "pods: get",
         "secrets/datadog-secret: list watch",
         "secrets/datadog-sidecar-injector-ca: get list patch watch",
         "secrets: create",
@@ -166,7 +168,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         "services: list",
     ];
     assert_eq!(own, expected);
-    let everywhere = [expected[0], expected[1], expected[2], expected[5]];
+    let everywhere = [expected[0], expected[2], expected[4], expected[7]];
     assert_eq!(rights(&release, &account, "default").await, everywhere);
 
     let injection =
@@ -306,19 +308,31 @@ async fn serving(release: &Release, values: &str) -> Option<Replica> {
         skipped(&release.namespace, &format!("cannot listen at {address}: {error}"));
         return None;
     }
-    let map = release.get("v1", "ConfigMap", NAME).await.unwrap();
-    fs::write(folder.join("values.yaml"), map["data"]["values.yaml"].as_str().unwrap()).unwrap();
+    let map = release.get("v1", "ConfigMap", &release.config_map().await).await.unwrap();
+    for (file, content) in map["data"].as_object().unwrap() {
+        fs::write(folder.join(file), content.as_str().unwrap()).unwrap();
+    }
     let deployment = release.get("apps/v1", "Deployment", NAME).await.unwrap();
+    let pod = wait::until("the replicas' pods", async || {
+        let pods = release.api.pods(&release.namespace).await;
+        Some(pods.first()?["metadata"]["name"].as_str().unwrap().to_owned())
+    });
+    let pod = if release.cluster.controllers { pod.await } else { "none".to_owned() };
     let arguments = deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
     let here = folder.display();
     let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-    command.env_clear().env("KUBECONFIG", kubeconfig).env("POD_NAMESPACE", &release.namespace);
+    command
+        .env_clear()
+        .env("KUBECONFIG", kubeconfig)
+        .env("POD_NAMESPACE", &release.namespace)
+        .env("POD_NAME", pod);
     for argument in arguments {
         let argument = argument.as_str().unwrap();
         command.arg(match argument.split_once('=') {
             Some(("--bind", _)) => format!("--bind={address}"),
             Some(("--config", _)) => format!("--config={here}/values.yaml"),
             Some(("--cert-dir", _)) => format!("--cert-dir={here}"),
+            Some(("--ca-file", _)) => format!("--ca-file={here}/ca.crt"),
             _ => argument.to_owned(),
         });
     }
@@ -351,6 +365,57 @@ async fn certificates_may_come_from_files() {
     let (proved, said) = probe(&release, 60);
     assert!(proved, "{said}");
     release.uninstall().await;
+}
+
+#[tokio::test]
+async fn the_configuration_of_before_stays_as_long_as_the_replicas_that_read_it() {
+    let release = Release::new("configurations").await;
+    release.make_account(&release.namespace).await;
+    let site = |site: &str| format!("datadog: {{site: {site}}}");
+    let Some(_replica) = serving(&release, &site("datadoghq.eu")).await else { return };
+    let before = release.config_map().await;
+    if !release.cluster.controllers {
+        return skipped("configurations", "no controllers make ReplicaSets");
+    }
+    wait::until("the ReplicaSet to own it", async || {
+        let map = release.get("v1", "ConfigMap", &before).await.unwrap();
+        (map["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet").then_some(())
+    })
+    .await;
+    release.put("upgrade", &site("us5.datadoghq.com"));
+    let after = release.config_map().await;
+    assert_ne!(before, after);
+    let map = release.get("v1", "ConfigMap", &before).await.expect("the one of before");
+    assert_eq!(map["immutable"], true);
+    assert!(map["data"]["values.yaml"].as_str().unwrap().contains("datadoghq.eu"));
+    // Nobody has taken to the second one: it goes with the manifest.
+    release.helm(&["rollback", "injector", "1", "--no-hooks"]);
+    assert_eq!(release.config_map().await, before);
+    assert!(release.get("v1", "ConfigMap", &after).await.is_none());
+    release.put("upgrade", &site("us5.datadoghq.com"));
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn with_the_namespace_of_a_release_its_webhook_configuration_goes() {
+    let release = Release::new("deleted-release").await;
+    release.make_account(&release.namespace).await;
+    let values = "clusterAgent: {admissionController: {failurePolicy: Fail}}";
+    let Some(_replica) = serving(&release, values).await else { return };
+    if !release.cluster.controllers {
+        return skipped("deleted-release", "no controllers collect garbage");
+    }
+    let owner =
+        async || Some(release.webhook().await["metadata"]["ownerReferences"][0]["name"] == release.namespace);
+    wait::until("the namespace to own it", async || owner().await?.then_some(())).await;
+    release.kubectl(&["delete", "namespace", &release.namespace]);
+    let webhook =
+        async || release.get("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", NAME).await;
+    wait::until("the end of the webhook configuration", async || webhook().await.is_none().then_some(()))
+        .await;
+    // What is left asks nobody about anything.
+    let left = ["clusterrole", "clusterrolebinding"].map(|kind| release.try_kubectl(&["delete", kind, NAME]));
+    assert!(left.iter().all(|output| output.status.success()));
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn agents_may_ask_the_kubelet_where_the_operator_says_so_and_nowhere_else(
         assert_eq!(reads("other").await, [false, false], "{chosen}");
         assert!(!may(&release, "shop", "create", "nodes/proxy").await, "{chosen}");
         // What is granted and what sidecars are told go together.
-        let map = release.get("v1", "ConfigMap", NAME).await.unwrap();
+        let map = release.get("v1", "ConfigMap", &release.config_map().await).await.unwrap();
         let config = map["data"]["values.yaml"].as_str().unwrap();
         let config = config::load(config, "values.yaml").unwrap();
         let asks = config.env.iter().any(|variable| variable.name == "DD_KUBELET_USE_API_SERVER");

@@ -182,7 +182,7 @@ impl ControlPlane {
                 "--kubeconfig=admin.kubeconfig",
                 "--secure-port=0",
                 "--leader-elect=false",
-                "--controllers=deployment-controller,replicaset-controller,statefulset-controller,job-controller",
+                "--controllers=deployment-controller,replicaset-controller,statefulset-controller,job-controller,namespace-controller,garbage-collector-controller",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
             ]);

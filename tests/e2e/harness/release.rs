@@ -79,6 +79,13 @@ impl Release {
             .unwrap()
     }
 
+    /// The name of the ConfigMap that the Deployment of the moment reads.
+    pub async fn config_map(&self) -> String {
+        let deployment = self.get("apps/v1", "Deployment", NAME).await.unwrap();
+        let name = deployment.pointer("/spec/template/spec/volumes/0/configMap/name").unwrap();
+        name.as_str().unwrap().to_owned()
+    }
+
     /// Runs kubectl; panics where it fails.
     #[track_caller]
     pub fn kubectl(&self, arguments: &[&str]) -> String {
@@ -167,7 +174,6 @@ impl Release {
             ("rbac.authorization.k8s.io/v1", "RoleBinding", NAME),
             ("v1", "Secret", "datadog-sidecar-injector-ca"),
             ("v1", "ServiceAccount", NAME),
-            ("v1", "ConfigMap", NAME),
             ("v1", "Service", NAME),
             ("policy/v1", "PodDisruptionBudget", NAME),
             ("apps/v1", "Deployment", NAME),
@@ -177,5 +183,25 @@ impl Release {
             })
             .await;
         }
+        // Those of before go with the ReplicaSets that read them.
+        if self.cluster.controllers {
+            wait::until("the end of every ConfigMap", async || self.config_maps().is_empty().then_some(()))
+                .await;
+        }
+    }
+
+    /// The ConfigMaps of the release that are there.
+    pub fn config_maps(&self) -> String {
+        let ours = format!("app.kubernetes.io/name={NAME}");
+        self.kubectl(&[
+            "get",
+            "configmap",
+            "--namespace",
+            &self.namespace,
+            "--selector",
+            &ours,
+            "--output",
+            "name",
+        ])
     }
 }
