@@ -6,6 +6,9 @@ pub mod api;
 pub mod cluster;
 pub mod helm;
 #[allow(dead_code, reason = "more of it is used where there is no node")]
+#[path = "../e2e/harness/pki.rs"]
+pub mod pki;
+#[allow(dead_code, reason = "more of it is used where there is no node")]
 #[path = "../e2e/harness/pods.rs"]
 pub mod pods;
 mod running;

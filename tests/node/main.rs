@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agents;
+mod certificates;
 mod flood;
 mod harness;
 mod installation;

@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_millis(20);
 const DEFAULTS: &str = "";
 
 /// Makes pods at an even pace until `work` is done. Returns all of them; one that is refused is a panic.
-async fn while_pods_are_made(space: &Space, work: impl Future<Output = ()>) -> Vec<Gated> {
+pub async fn while_pods_are_made(space: &Space, work: impl Future<Output = ()>) -> Vec<Gated> {
     let (mut work, mut made) = (pin!(work), JoinSet::new());
     let mut pace = tokio::time::interval(PACE);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -31,7 +31,7 @@ async fn while_pods_are_made(space: &Space, work: impl Future<Output = ()>) -> V
 }
 
 #[track_caller]
-fn assert_all_injected(made: &[Gated], during: &str) {
+pub fn assert_all_injected(made: &[Gated], during: &str) {
     let bare = made.iter().filter(|gated| pods::sidecars(&gated.pod) == 0).count();
     let slowest = made.iter().map(|gated| gated.took).max().unwrap();
     assert!(made.len() > 100, "{during}: {} pods", made.len());
