@@ -6,6 +6,7 @@ pub mod config_map;
 pub mod namespaces;
 pub mod objects;
 pub mod probe;
+pub(crate) mod trouble;
 pub mod version;
 pub mod webhook;
 

@@ -42,7 +42,10 @@ fn filter(level: &str) -> Result<Targets, BadLevel> {
     let directives = match level.trim().parse::<LevelFilter>() {
         Ok(LevelFilter::OFF) => "off".into(),
         Ok(LevelFilter::ERROR) => "error".into(),
-        Ok(level) => format!("warn,{}={level}", env!("CARGO_CRATE_NAME")),
+        // Of each failed call the library tells as well, as an error.
+        Ok(level) => {
+            format!("warn,{}={level},kube_client::client::builder=off", env!("CARGO_CRATE_NAME"))
+        }
         Err(_) => level.split(',').map(str::trim).collect::<Vec<_>>().join(","),
     };
     directives.parse().map_err(|_| bad())
@@ -54,8 +57,14 @@ mod tests {
 
     #[test]
     fn a_word_concerns_our_own_lines() {
-        assert_eq!(filter("debug").unwrap().to_string(), "datadog_sidecar_injector=debug,warn");
-        assert_eq!(filter("INFO").unwrap().to_string(), "datadog_sidecar_injector=info,warn");
+        assert_eq!(
+            filter("debug").unwrap().to_string(),
+            "kube_client::client::builder=off,datadog_sidecar_injector=debug,warn"
+        );
+        assert_eq!(
+            filter("INFO").unwrap().to_string(),
+            "kube_client::client::builder=off,datadog_sidecar_injector=info,warn"
+        );
         assert_eq!(filter("error").unwrap().to_string(), "error");
         for list in ["info,kube=debug", "kube=debug, info"] {
             assert_eq!(filter(list).unwrap().to_string(), "kube=debug,info");

@@ -51,7 +51,7 @@ pub struct Names {
 #[derive(Debug)]
 pub struct Status {
     told: ArcSwap<Result<(), String>>,
-    /// What each entry trusts, where that matters.
+    /// What each entry trusts.
     bundles: ArcSwap<Vec<Vec<CertificateDer<'static>>>>,
     host: String,
 }
@@ -134,7 +134,19 @@ impl CaBundle {
 
     /// Reads the webhook configuration. Whether it is there.
     pub(super) async fn read(&mut self) -> Result<bool, Problem> {
-        self.in_place = ask("read the webhook configuration", self.webhook.read()).await?;
+        let read = ask("read the webhook configuration", self.webhook.read()).await?;
+        let foreign = |in_place: &Option<InPlace>| {
+            in_place.as_ref().map(|found| found.foreign.join(", ")).unwrap_or_default()
+        };
+        let (entries, configuration) = (foreign(&read), &self.names.configuration);
+        if !entries.is_empty() && entries != foreign(&self.in_place) {
+            tracing::warn!(
+                configuration,
+                entries,
+                "These entries do not lead here and are not looked after: take them out"
+            );
+        }
+        self.in_place = read;
         self.asked = true;
         if self.names.owned && self.owner.is_none() && self.in_place.is_some() {
             // Without an owner all works but that the configuration outlives its namespace.
@@ -193,8 +205,7 @@ impl CaBundle {
         if !self.asked {
             return false;
         }
-        let judged = self.bundles().into_iter().filter(|bundle| self.keeps || !bundle.is_empty());
-        self.status.bundles.store(Arc::new(judged.collect()));
+        self.status.bundles.store(Arc::new(self.bundles()));
         let mut told = self.trusts();
         if told.is_err() {
             self.trusted = None;
@@ -246,9 +257,11 @@ impl CaBundle {
         }
         let pair = self.served.pair().ok_or("no certificate is served yet")?;
         for (entry, bundle) in in_place.entries.iter().zip(self.bundles()) {
-            // Without one the API server trusts the public CAs that it knows.
             if bundle.is_empty() && !self.keeps {
-                continue;
+                return Err(format!(
+                    "caBundle of {} in the MutatingWebhookConfiguration {configuration} is empty, and there is no CA to write there",
+                    entry.name
+                ));
             }
             trust::check(&pair, &bundle, &self.status.host, SystemTime::now()).map_err(|why| {
                 format!(

@@ -28,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct Given {
     client: Client,
     names: Names,
-    /// Where the CA's certificates are, in PEM; without the file nothing is written, and the API server has to trust us as it is.
+    /// Where the CA's certificates are, in PEM; without the file somebody else has to write `caBundle`.
     file: PathBuf,
     bundle: CaBundle,
     cas: Vec<CertificateDer<'static>>,

@@ -11,7 +11,7 @@ use super::{
     rotation::{Knowledge, Lives},
     store::Store,
 };
-use crate::metrics::Metrics;
+use crate::{cluster::trouble::Trouble, metrics::Metrics};
 use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -168,11 +168,15 @@ fn changes(client: &Client, names: &Names, secret: &str) -> impl Stream<Item = (
     let only = watcher::Config::default().fields(&format!("metadata.name={secret}"));
     let secret = watcher(secrets, only).default_backoff().map(|event| event.map(drop));
     let configuration = ca_bundle::changes(client, names);
-    futures::stream::select(secret.boxed(), configuration.boxed()).filter_map(|event| {
+    let mut trouble = Trouble::new("watch the Secret of the CAs and the webhook configuration");
+    futures::stream::select(secret.boxed(), configuration.boxed()).filter_map(move |event| {
         let told = match event {
-            Ok(()) => Some(()),
+            Ok(()) => {
+                trouble.over();
+                Some(())
+            }
             Err(error) => {
-                tracing::warn!(%error, "Could not watch the Secret of the CAs or the webhook configuration");
+                trouble.failed(&error);
                 None
             }
         };

@@ -1,5 +1,6 @@
 //! The labels of namespaces, and when those were made, from a watch of their metadata.
 
+use super::trouble::Trouble;
 use crate::{
     rules::{Labels, Namespaces},
     seen::Created,
@@ -55,11 +56,14 @@ impl Known {
 pub async fn watch(client: Client, known: Arc<Known>, stop: CancellationToken) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
     let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
-    let mut listed = None;
+    let (mut listed, mut trouble) = (None, Trouble::new("watch namespaces"));
     while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
         match event {
-            Ok(event) => apply(event, &known, &mut listed),
-            Err(error) => tracing::warn!(%error, "Could not watch namespaces"),
+            Ok(event) => {
+                trouble.over();
+                apply(event, &known, &mut listed);
+            }
+            Err(error) => trouble.failed(&error),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The API server's version, on which native sidecars depend.
 
+use super::trouble::Trouble;
 use crate::in_force::Store;
 use kube::Client;
 use std::{
@@ -52,7 +53,7 @@ pub async fn watch(
     every: Duration,
     stop: CancellationToken,
 ) {
-    let mut pause = PAUSE;
+    let (mut pause, mut trouble) = (PAUSE, Trouble::new("learn the API server's version"));
     while let Some(asked) = stop.run_until_cancelled(ask(&client)).await {
         let wait = match asked {
             Ok(minor) => {
@@ -61,12 +62,13 @@ pub async fn watch(
                 {
                     tracing::info!(version = format!("1.{minor}"), "Learnt the API server's version");
                 }
+                trouble.over();
                 store.set_kubernetes_minor(minor);
                 pause = PAUSE;
                 every
             }
             Err(error) => {
-                tracing::warn!(error, "Could not learn the API server's version");
+                trouble.failed(&error);
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 wait

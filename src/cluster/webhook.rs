@@ -31,6 +31,8 @@ pub struct InPlace {
     pub version: Option<String>,
     /// The entries that lead to our Service.
     pub entries: Vec<Entry>,
+    /// The names of those that lead somewhere else.
+    pub foreign: Vec<String>,
     /// The uids of those with which it goes.
     owners: Vec<String>,
 }
@@ -124,14 +126,17 @@ impl Webhook {
             let service = entry.client_config.service.as_ref();
             service.is_some_and(|service| service.name == self.service && service.namespace == self.namespace)
         };
-        let entries = found.webhooks.unwrap_or_default().into_iter().filter(ours).map(|entry| Entry {
+        let (entries, foreign): (Vec<_>, Vec<_>) =
+            found.webhooks.unwrap_or_default().into_iter().partition(ours);
+        let entry = |entry: MutatingWebhook| Entry {
             name: entry.name,
             bundle: entry.client_config.ca_bundle.unwrap_or_default().0,
-        });
+        };
         let owners = found.metadata.owner_references.unwrap_or_default().into_iter().map(|owner| owner.uid);
         InPlace {
             version: found.metadata.resource_version,
-            entries: entries.collect(),
+            entries: entries.into_iter().map(entry).collect(),
+            foreign: foreign.into_iter().map(|entry| entry.name).collect(),
             owners: owners.collect(),
         }
     }

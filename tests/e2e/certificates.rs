@@ -1,8 +1,12 @@
 //! Certificates that look after themselves.
 
-use crate::harness::{Installation, wait};
+use crate::harness::{Installation, pki::Authority, wait};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// Lives by which much happens in a minute.
 const SHORT: [&str; 2] = ["--ca-lifetime=40s", "--leaf-lifetime=12s"];
@@ -242,5 +246,77 @@ async fn it_waits_for_the_webhook_configuration_and_makes_no_secret_without_one(
     while began.elapsed() < Duration::from_secs(5) {
         assert_eq!(it.scene.api.get(&it.secret).await.status, 404, "it must not come back");
         tokio::time::sleep(wait::STEP).await;
+    }
+}
+
+/// Files as a volume has them, exchanged as a whole.
+fn mount(volume: &Path, version: &str, authority: &Authority, host: &str) {
+    let folder = volume.join(version);
+    fs::create_dir_all(&folder).unwrap();
+    authority.server(&[host]).write(&folder, "tls");
+    fs::write(folder.join("ca.crt"), authority.pem()).unwrap();
+    let (new, current) = (volume.join("..new"), volume.join("..data"));
+    std::os::unix::fs::symlink(version, &new).unwrap();
+    fs::rename(new, current).unwrap();
+    for file in ["tls.crt", "tls.key", "ca.crt"] {
+        // There after the first time.
+        _ = std::os::unix::fs::symlink(format!("..data/{file}"), volume.join(file));
+    }
+}
+
+#[tokio::test]
+async fn a_ca_of_files_is_in_place_before_a_certificate_of_it_is_shown() {
+    let volumes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let host = "ca-files.ca-files-own.svc";
+    let authorities = [Authority::new(), Authority::new()];
+    for volume in &volumes {
+        mount(volume.path(), "one", &authorities[0], host);
+    }
+    // Each replica has its files at a time of its own.
+    let paths = volumes.each_ref().map(|volume| volume.path().to_str().unwrap());
+    let it = Installation::each("ca-files", &paths.map(|path| vec!["--cert-dir", path])).await;
+    it.scene.api.apply(&it.webhook).await.created();
+    it.wait_until_ready().await;
+    let shown = async |replica: usize, authority: &Authority| {
+        it.leaf(&it.replicas[replica], authority.pem().as_bytes()).await.is_ok()
+    };
+    let reviews = it
+        .while_reviews_go_on(async {
+            for (replica, volume) in volumes.iter().enumerate() {
+                mount(volume.path(), "two", &authorities[1], host);
+                wait::until("the new certificate", async || {
+                    shown(replica, &authorities[1]).await.then_some(())
+                })
+                .await;
+            }
+        })
+        .await;
+    assert!(reviews > 50, "{reviews}");
+    let bundle = String::from_utf8(it.bundle().await.unwrap()).unwrap();
+    assert!(authorities.iter().all(|authority| bundle.contains(&authority.pem())), "{bundle}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_bundle_does_not_trust_is_not_ready() {
+    let volume = tempfile::tempdir().unwrap();
+    let (right, wrong) = (Authority::new(), Authority::new());
+    mount(volume.path(), "one", &right, "ca-wrong.ca-wrong-own.svc");
+    let other = tempfile::tempdir().unwrap();
+    mount(other.path(), "one", &right, "somebody.else.svc");
+    let ca = volume.path().join("ca");
+    fs::write(&ca, wrong.pem()).unwrap();
+    let [path, ca, other] = [volume.path(), &ca, other.path()].map(|path| path.to_str().unwrap());
+    for (name, arguments, says) in [
+        ("ca-wrong", ["--cert-dir", path, "--ca-file", ca], "it does not hold the CA of the certificate"),
+        (
+            "ca-none",
+            ["--cert-dir", path, "--ca-file", "/nowhere"],
+            "is empty, and there is no CA to write there",
+        ),
+        ("ca-other", ["--cert-dir", other, "--log-level", "info"], "is not for ca-other.ca-other-own.svc"),
+    ] {
+        let it = Installation::each(name, &[arguments.to_vec()]).await;
+        it.scene.api.apply(&it.webhook).await.created();
+        wait::until(says, async || it.replicas[0].readiness().await.contains(says).then_some(())).await;
     }
 }

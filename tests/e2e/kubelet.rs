@@ -1,6 +1,6 @@
 //! The agent's own rights on the kubelet, granted by the chart where its operator chooses so.
 
-use crate::harness::{Release, release::NAME};
+use crate::harness::Release;
 use datadog_sidecar_injector::config;
 use serde_json::{Value, json};
 

@@ -86,6 +86,11 @@ pub struct Replica {
 impl Installation {
     /// Makes a namespace for it, rights and Service. The webhook configuration and the Secret, without content, are the caller's to make.
     pub async fn new(name: &'static str, replicas: usize, arguments: &[&str]) -> Self {
+        Self::each(name, &vec![arguments.to_vec(); replicas]).await
+    }
+
+    /// The same with arguments for each replica.
+    pub async fn each(name: &'static str, arguments: &[Vec<&str>]) -> Self {
         let scene = Scene::empty(name, json!({})).await;
         // Of its own, so that the rights of others don't reach into it.
         let own = format!("{name}-own");
@@ -105,7 +110,7 @@ impl Installation {
             scene,
         };
         let mut entries = Vec::new();
-        for index in 0..replicas {
+        for (index, arguments) in arguments.iter().enumerate() {
             let replica = it.start(index, arguments);
             let mut entry = entry.clone();
             entry["name"] = format!("inject-{index}.datadog-sidecar-injector.test").into();
@@ -133,16 +138,12 @@ impl Installation {
         let (name, cluster) = (self.scene.name, self.scene.cluster);
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-        command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig).env("SELF_MANAGED", "true");
-        command.args([
-            "serve",
-            "--own-namespace",
-            &format!("{name}-own"),
-            "--drain-delay",
-            "0",
-            "--service",
-            name,
-        ]);
+        command.arg("serve");
+        command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig);
+        if !arguments.contains(&"--cert-dir") {
+            command.arg("--self-managed");
+        }
+        command.args(["--own-namespace", &format!("{name}-own"), "--drain-delay", "0", "--service", name]);
         command.args(["--ca-secret", &format!("{name}-ca")]);
         command.args(["--webhook-configuration", &format!("datadog-sidecar-injector-{name}")]);
         command.args([format!("--bind=127.0.0.1:{port}"), format!("--admin-bind=127.0.0.1:{admin_port}")]);

@@ -74,6 +74,10 @@ async fn metrics_are_open_metrics_text() {
     ] {
         assert_eq!(super::harness::metric(text, name), Some(value), "{name}\n{text}");
     }
+    // Whoever tries it out is not the API server.
+    assert_eq!(server.metric("last_review_timestamp_seconds"), Some(0.0));
+    let head = "POST /inject?timeout=10s HTTP/1.1\r\nContent-Type: application/json\r\nUser-Agent: kube-apiserver-admission";
+    server.client().await.request(head, &body("1")).await.unwrap();
     assert!(server.metric("last_review_timestamp_seconds").unwrap() > 1.7e9);
     assert!(server.metric("certificate_expiry_timestamp_seconds").unwrap() > 1.7e9);
 }

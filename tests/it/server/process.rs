@@ -2,7 +2,7 @@
 
 use super::harness::{Client, PATIENCE, body, eventually};
 use serde_json::{Value, json};
-use std::{net::SocketAddr, process::Stdio};
+use std::{io::Write as _, net::SocketAddr, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
@@ -213,4 +213,37 @@ async fn running_out_of_files_ends_when_there_are_some_again() {
         client.post(&body("1")).await.is_ok_and(|reply| reply.status == 200)
     })
     .await;
+}
+
+#[tokio::test]
+#[expect(clippy::explicit_write, reason = "eprintln is what libtest captures")]
+async fn all_addresses_are_those_of_ipv4_as_well_whatever_the_machine_says() {
+    // A network of its own, where `[::]` alone would mean IPv6 alone. Its loopback is up as soon as somebody says so.
+    let directory = tempfile::tempdir().unwrap();
+    let script = r#"
+        ip link set lo up && echo 1 > /proc/sys/net/ipv6/bindv6only || exit 9
+        "$@" 2> "$0/log" &
+        server=$!
+        for _ in $(seq 200); do
+            grep -q Listening "$0/log" && break
+            sleep 0.05
+        done
+        bash -c 'exec 3<>/dev/tcp/127.0.0.1/18443 && exec 3<>/dev/tcp/127.0.0.1/18080'
+        reached=$?
+        kill $server
+        exit $reached"#;
+    let mut shell = Command::new("unshare");
+    shell.args(["--net", "/bin/sh", "-c", script]).arg(directory.path());
+    shell.args([BINARY, "serve", "--bind=[::]:18443", "--admin-bind=[::]:18080", "--self-signed"]);
+    let ended = shell.arg(directory.path()).kill_on_drop(true).stderr(Stdio::null()).status().await;
+    match ended.ok().and_then(|status| status.code()) {
+        Some(0) => {}
+        Some(1) if directory.path().join("log").exists() => {
+            panic!("not reached: {}", std::fs::read_to_string(directory.path().join("log")).unwrap())
+        }
+        // Past libtest's capture, for tests/run.sh counts it.
+        _ => {
+            writeln!(std::io::stderr(), "skipped: bindv6only: no network namespace can be made here").unwrap()
+        }
+    }
 }
