@@ -216,7 +216,6 @@ async fn running_out_of_files_ends_when_there_are_some_again() {
 }
 
 #[tokio::test]
-#[expect(clippy::explicit_write, reason = "eprintln is what libtest captures")]
 async fn all_addresses_are_those_of_ipv4_as_well_whatever_the_machine_says() {
     // A network of its own, where `[::]` alone would mean IPv6 alone. Its loopback is up as soon as somebody says so.
     let directory = tempfile::tempdir().unwrap();
@@ -243,7 +242,8 @@ async fn all_addresses_are_those_of_ipv4_as_well_whatever_the_machine_says() {
         }
         // Past libtest's capture, for tests/run.sh counts it.
         _ => {
-            writeln!(std::io::stderr(), "skipped: bindv6only: no network namespace can be made here").unwrap()
+            writeln!(std::io::stderr(), "skipped: bindv6only: no network namespace can be made here")
+                .unwrap();
         }
     }
 }
