@@ -4,6 +4,7 @@
 pub mod cluster_agent;
 pub mod namespaces;
 pub mod objects;
+pub mod overlap;
 pub mod probe;
 pub mod version;
 pub mod webhook;

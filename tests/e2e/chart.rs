@@ -158,6 +158,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let own = rights(&release, &account, &release.namespace).await;
     let expected = [
         "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations: list",
         "namespaces: get list watch",
         "secrets/datadog-secret: list watch",
         "secrets/datadog-sidecar-injector-ca: get list patch watch",
@@ -166,7 +167,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         "services: list",
     ];
     assert_eq!(own, expected);
-    let everywhere = [expected[0], expected[1], expected[2], expected[5]];
+    let everywhere = [expected[0], expected[1], expected[2], expected[3], expected[6]];
     assert_eq!(rights(&release, &account, "default").await, everywhere);
 
     let injection =
