@@ -16,7 +16,12 @@ const ANOTHER: &str = "injector: {probe: {timeoutSeconds: 20}, podAnnotations: {
 
 /// A namespace for a release, where there are controllers, who make the pod of the hook.
 async fn release(namespace: &str) -> Option<Release> {
-    let release = Release::new(namespace).await;
+    release_by("HELM", namespace).await
+}
+
+/// The same by the Helm that a variable names.
+async fn release_by(helm: &str, namespace: &str) -> Option<Release> {
+    let release = Release::by(helm, namespace).await;
     if !release.cluster.controllers {
         skipped(namespace, "no controllers run, who would make the pod of the hook");
         return None;
@@ -25,9 +30,8 @@ async fn release(namespace: &str) -> Option<Release> {
 }
 
 /// The Jobs of the hook.
-fn jobs(release: &Release) -> Vec<Value> {
-    let list = release.kubectl(&["-n", &release.namespace, "get", "jobs", "-o", "json"]);
-    serde_json::from_str::<Value>(&list).unwrap()["items"].as_array().unwrap().clone()
+async fn jobs(release: &Release) -> Vec<Value> {
+    release.api.list("batch/v1", "Job", &release.namespace).await
 }
 
 /// What the cluster has of the release, whatever the kind.
@@ -39,8 +43,8 @@ fn all_of_it(release: &Release) -> String {
 }
 
 /// Has what ends by itself after minutes end now.
-fn hasten(release: &Release) {
-    for job in jobs(release) {
+async fn hasten(release: &Release) {
+    for job in jobs(release).await {
         assert!(job["spec"]["activeDeadlineSeconds"].as_u64().unwrap() <= 300, "{job:#}");
         assert!(job["spec"]["ttlSecondsAfterFinished"].as_u64().unwrap() <= 300, "{job:#}");
         let name = job["metadata"]["name"].as_str().unwrap();
@@ -63,7 +67,7 @@ async fn the_hook_proves_the_way_under_a_quota_for_exactly_what_is_documented_an
         return;
     };
     assert!(said.success && said.probe.contains("the API server reaches the injector"), "{said:?}");
-    assert_eq!(jobs(&release), [Value::Null; 0], "it goes with its success");
+    assert_eq!(jobs(&release).await, [Value::Null; 0], "it goes with its success");
 
     // A rollout that stays half done, as nothing here becomes ready: the third replica is there.
     let said = hook::run(&release, &release.arguments("upgrade", ANOTHER), &mut replica).await.unwrap();
@@ -81,14 +85,23 @@ async fn the_hook_proves_the_way_under_a_quota_for_exactly_what_is_documented_an
         said.probe.contains("the pod of the probe was refused") && said.probe.contains("exceeded quota"),
         "{said:?}"
     );
-    hasten(&release);
+    hasten(&release).await;
     drop(replica);
     release.uninstall().await;
 }
 
 #[tokio::test]
 async fn a_hook_whose_pod_is_refused_ends_in_time_for_helm_to_say_so() {
-    let Some(release) = release("hook-refused").await else { return };
+    refused("HELM", "hook-refused", "Job Failed. failed: 0/1").await;
+}
+
+#[tokio::test]
+async fn helm_3_says_so_as_well() {
+    refused("HELM3", "hook-refused-by-helm-3", "failed: DeadlineExceeded").await;
+}
+
+async fn refused(helm: &str, namespace: &str, told: &str) {
+    let Some(release) = release_by(helm, namespace).await else { return };
     let none = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": release.namespace},
         "spec": {"hard": {"pods": "0"}}});
     release.api.apply(&none).await.created();
@@ -96,15 +109,15 @@ async fn a_hook_whose_pod_is_refused_ends_in_time_for_helm_to_say_so() {
     let mut helm = release.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     let job = wait::until("the hook", async || {
         assert!(helm.try_wait().unwrap().is_none());
-        jobs(&release).pop().filter(|job| job["status"]["startTime"].is_string())
+        jobs(&release).await.pop().filter(|job| job["status"]["startTime"].is_string())
     })
     .await;
     // Helm waits for 300 s.
     assert_eq!(job["spec"]["activeDeadlineSeconds"], 270);
-    hasten(&release);
+    hasten(&release).await;
     let output = helm.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains(PROBE) && said.contains("Job Failed"), "{said}");
+    assert!(!output.status.success() && said.contains(told), "{said}");
     release.uninstall().await;
 }
 
@@ -137,7 +150,7 @@ async fn helm_killed_at_any_moment_leaves_nothing_that_uninstall_does_not_take()
         helm.kill().unwrap();
         helm.wait().unwrap();
         release.helm(&["uninstall", "injector"]);
-        hasten(&release);
+        hasten(&release).await;
         wait::until(&format!("the end of everything after {moment}: {}", all_of_it(&release)), async || {
             all_of_it(&release).is_empty().then_some(())
         })
@@ -159,13 +172,13 @@ async fn what_helm_renders_is_applied_again_with_other_values() {
     };
     apply("");
     apply("");
-    assert_eq!(jobs(&release).len(), 1);
+    assert_eq!(jobs(&release).await.len(), 1);
     let file = apply("injector: {image: {tag: v2}}");
-    assert_eq!(jobs(&release).len(), 2);
+    assert_eq!(jobs(&release).await.len(), 2);
     let _ = apply("datadog: {site: datadoghq.eu}");
-    assert_eq!(jobs(&release).len(), 3, "another configuration is to be proved");
+    assert_eq!(jobs(&release).await.len(), 3, "another configuration is to be proved");
     release.kubectl(&["delete", "--ignore-not-found", "-f", file.to_str().unwrap()]);
-    hasten(&release);
+    hasten(&release).await;
     wait::until("the end of everything", async || all_of_it(&release).is_empty().then_some(())).await;
 }
 
