@@ -5,6 +5,7 @@ pub mod cluster_agent;
 pub mod config_map;
 pub mod namespaces;
 pub mod objects;
+pub mod overlap;
 pub mod probe;
 pub(crate) mod trouble;
 pub mod version;

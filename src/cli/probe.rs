@@ -4,12 +4,13 @@ use super::{Exit, namespace, serve::duration};
 use crate::{
     cluster::{
         self,
-        probe::{self, Unproved},
+        probe::{self, Unproved, pod},
     },
     reload,
 };
 use anyhow::Context;
 use clap::Args;
+use serde_json::Value;
 use std::{
     io::{Write, stderr, stdout},
     path::PathBuf,
@@ -27,7 +28,12 @@ pub(super) struct Probe {
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
     own_namespace: String,
 
-    /// The ServiceAccount of the pod, which must exist.
+    /// The pod that this runs in: the one that is made is like it, so that whatever admits one admits the other. Without it, or
+    /// where it cannot be read, a small pod is made.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    own_pod: Option<String>,
+
+    /// The ServiceAccount of that small pod, which must exist.
     #[arg(long, value_name = "NAME", default_value = "default")]
     service_account: String,
 
@@ -54,13 +60,9 @@ impl Probe {
         let client = cluster::connect().await.context("cannot use the cluster's configuration")?;
         let end = Instant::now() + self.timeout;
         let mut told: Option<Unproved> = None;
+        let mut made = None;
         loop {
-            let (namespace, account) = (&self.own_namespace, &self.service_account);
-            let proved = match hash.as_deref() {
-                Some(hash) => probe::all(&client, namespace, account, hash).await,
-                None => probe::once(&client, namespace, account).await,
-            };
-            let why = match proved {
+            let why = match self.try_once(&client, &mut made, hash.as_deref()).await {
                 Ok(status) => {
                     writeln!(stdout(), "the API server reaches the injector: {status}")?;
                     return Ok(Exit::Done);
@@ -76,6 +78,43 @@ impl Probe {
             }
             told = Some(why);
             sleep(PAUSE).await;
+        }
+    }
+
+    async fn try_once(
+        &self,
+        client: &kube::Client,
+        made: &mut Option<Value>,
+        hash: Option<&str>,
+    ) -> Result<String, Unproved> {
+        let pod = match made {
+            Some(pod) => pod,
+            None => made.insert(self.pod(client).await?),
+        };
+        match hash {
+            Some(hash) => probe::all(client, pod, hash).await,
+            None => probe::once(client, pod).await,
+        }
+    }
+
+    /// The pod to be made. An API server that does not answer yet is asked again; one that refuses is not.
+    async fn pod(&self, client: &kube::Client) -> Result<Value, Unproved> {
+        let namespace = &self.own_namespace;
+        let small = || pod::built_in(namespace, &self.service_account);
+        let Some(name) = &self.own_pod else { return Ok(small()) };
+        match pod::read(client, namespace, name).await {
+            Ok(own) => Ok(pod::like(&own)),
+            Err(kube::Error::Api(status)) if [403, 404].contains(&status.code) => {
+                let why = &status.message;
+                let _ = writeln!(
+                    stderr(),
+                    "the pod of the probe is a small one, not like its own {namespace}/{name}: {why}"
+                );
+                Ok(small())
+            }
+            Err(error) => {
+                Err(Unproved::Refused(format!("its own pod {namespace}/{name} cannot be read: {error}")))
+            }
         }
     }
 }

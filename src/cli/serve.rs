@@ -174,6 +174,10 @@ impl Serve {
             tasks.spawn("cluster agent", |stop| {
                 cluster::cluster_agent::watch(looking, store, cluster::cluster_agent::EVERY, stop)
             });
+            let (looking, store) = (client.clone(), rules.clone());
+            tasks.spawn("overlap", |stop| {
+                cluster::overlap::watch(looking, store, cluster::overlap::EVERY, stop)
+            });
             if *watch_secrets {
                 let known = cluster::objects::Known::new(seen.clone(), metrics.clone());
                 let rules = rules.clone();

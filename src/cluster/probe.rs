@@ -1,9 +1,11 @@
 //! Whether the API server reaches the injector: a pod that is not stored, and that comes back changed.
 
-use crate::{decide::PROBE_LABEL, sidecar::STATUS};
+pub mod pod;
+
+use crate::sidecar::STATUS;
 use http::Request;
 use kube::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long one answer may take: more than the API server waits for a webhook.
@@ -61,14 +63,9 @@ const CONNECTIONS: usize = 25;
 /// # Errors
 ///
 /// What the first that failed says.
-pub async fn all(
-    client: &Client,
-    namespace: &str,
-    service_account: &str,
-    hash: &str,
-) -> Result<String, Unproved> {
+pub async fn all(client: &Client, pod: &Value, hash: &str) -> Result<String, Unproved> {
     let one = async || {
-        let status = once(client, namespace, service_account).await?;
+        let status = once(client, pod).await?;
         let found = configuration(&status);
         if found == hash { Ok(status) } else { Err(Unproved::Outdated { expected: hash.to_owned(), found }) }
     };
@@ -78,12 +75,17 @@ pub async fn all(
     Ok(status)
 }
 
-/// Makes the pod once. Returns what the injector left on it: its version and configuration.
-pub async fn once(client: &Client, namespace: &str, service_account: &str) -> Result<String, Unproved> {
+/// Makes the pod once, dry. Returns what the injector left on it: its version and configuration.
+///
+/// # Errors
+///
+/// Why the injector left nothing.
+pub async fn once(client: &Client, pod: &Value) -> Result<String, Unproved> {
     let refused = |error: &dyn std::fmt::Display| Unproved::Refused(error.to_string());
+    let namespace = pod.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
     let request = Request::post(format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"))
         .header("content-type", "application/json")
-        .body(pod(namespace, service_account).to_string().into_bytes())
+        .body(pod.to_string().into_bytes())
         .map_err(|error| refused(&error))?;
     match tokio::time::timeout(PATIENCE, client.request::<Value>(request)).await {
         Ok(Ok(pod)) => status(&pod).ok_or(Unproved::Unchanged),
@@ -106,40 +108,10 @@ fn configuration(status: &str) -> String {
     status.get("config").and_then(Value::as_str).unwrap_or("unknown").to_owned()
 }
 
-/// A pod that namespaces with Pod Security `restricted` and with quotas admit. It never runs.
-fn pod(namespace: &str, service_account: &str) -> Value {
-    let amounts = json!({"cpu": "10m", "memory": "16Mi"});
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": "datadog-sidecar-injector-probe-",
-            "namespace": namespace,
-            "labels": {PROBE_LABEL: "true"},
-        },
-        "spec": {
-            "serviceAccountName": service_account,
-            "automountServiceAccountToken": false,
-            "restartPolicy": "Never",
-            "securityContext":
-                {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "probe",
-                "image": "datadog-sidecar-injector-probe",
-                "resources": {"requests": amounts, "limits": amounts},
-                "securityContext": {
-                    "allowPrivilegeEscalation": false,
-                    "capabilities": {"drop": ["ALL"]},
-                    "readOnlyRootFilesystem": true,
-                },
-            }],
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn each_failure_says_what_to_look_at() {

@@ -2,8 +2,8 @@
 
 use crate::harness::{
     Release, audit, pods,
-    processes::{Process, free_port},
     release::NAME,
+    replica::Replica,
     scene::{SECRET, in_namespace},
     skipped, wait, yaml,
 };
@@ -13,7 +13,7 @@ use datadog_sidecar_injector::{
     rules::{Rules, Setting},
 };
 use serde_json::{Value, json};
-use std::{fs, net::TcpListener, process::Command};
+use std::process::Command;
 
 /// The field manager of the replicas.
 const MANAGER: &str = "datadog-sidecar-injector";
@@ -158,6 +158,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let own = rights(&release, &account, &release.namespace).await;
     let expected = [
         "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations: list",
         &format!("configmaps/{}: get patch", release.config_map().await),
         "namespaces: get list watch",
         "pods: get",
@@ -168,7 +169,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         "services: list",
     ];
     assert_eq!(own, expected);
-    let everywhere = [expected[0], expected[2], expected[4], expected[7]];
+    let everywhere = [expected[0], expected[1], expected[3], expected[5], expected[8]];
     assert_eq!(rights(&release, &account, "default").await, everywhere);
 
     let injection =
@@ -211,6 +212,11 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
             );
         }
     }
+    // That of the probe.
+    let account = format!("{account}-probe");
+    assert_eq!(rights(&release, &account, &release.namespace).await, ["pods: create get"]);
+    assert_eq!(rights(&release, &account, "default").await, [""; 0]);
+    let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
     release.put("upgrade", &injection("clusterAgentTlsVerification: {enabled: true}"));
     let may = rights(&release, &account, "default").await;
     assert!(may.contains(&"configmaps/datadog-ca-cert: list watch".to_owned()), "{may:?}");
@@ -284,68 +290,13 @@ async fn wrong_values_are_refused_with_their_place() {
     }
 }
 
-/// A replica as the Deployment would start it, listening where the Service is.
-struct Replica(Process);
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        self.0.kill();
-    }
-}
-
-/// Installs, and starts the program with the arguments and the rights that the chart gives it.
-async fn serving(release: &Release, values: &str) -> Option<Replica> {
-    release.put("install", values);
-    let folder = release.cluster.processes.folder().join(&release.namespace);
-    fs::create_dir_all(&folder).unwrap();
-    let name = format!("{NAME}.{}.svc", release.namespace);
-    release.cluster.authority.server(&[&name]).write(&folder, "tls");
-    let account = format!("system:serviceaccount:{}:{NAME}", release.namespace);
-    let kubeconfig = release.cluster.kubeconfig_as(&account);
-    let service = release.get("v1", "Service", NAME).await.unwrap();
-    let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
-    if let Err(error) = TcpListener::bind(&address) {
-        skipped(&release.namespace, &format!("cannot listen at {address}: {error}"));
-        return None;
-    }
-    let map = release.get("v1", "ConfigMap", &release.config_map().await).await.unwrap();
-    for (file, content) in map["data"].as_object().unwrap() {
-        fs::write(folder.join(file), content.as_str().unwrap()).unwrap();
-    }
-    let deployment = release.get("apps/v1", "Deployment", NAME).await.unwrap();
-    let pod = wait::until("the replicas' pods", async || {
-        let pods = release.api.pods(&release.namespace).await;
-        Some(pods.first()?["metadata"]["name"].as_str().unwrap().to_owned())
-    });
-    let pod = if release.cluster.controllers { pod.await } else { "none".to_owned() };
-    let arguments = deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
-    let here = folder.display();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
-    command
-        .env_clear()
-        .env("KUBECONFIG", kubeconfig)
-        .env("POD_NAMESPACE", &release.namespace)
-        .env("POD_NAME", pod);
-    for argument in arguments {
-        let argument = argument.as_str().unwrap();
-        command.arg(match argument.split_once('=') {
-            Some(("--bind", _)) => format!("--bind={address}"),
-            Some(("--config", _)) => format!("--config={here}/values.yaml"),
-            Some(("--cert-dir", _)) => format!("--cert-dir={here}"),
-            Some(("--ca-file", _)) => format!("--ca-file={here}/ca.crt"),
-            _ => argument.to_owned(),
-        });
-    }
-    command.arg(format!("--admin-bind=127.0.0.1:{}", free_port()));
-    Some(Replica(release.cluster.processes.start(&format!("replica-{}", release.namespace), &mut command)))
-}
-
-/// The probe of the hook: whether it found its way, and what it said.
+/// The probe run by hand, with a pod that it can't find: whether it found its way, and what it said.
 fn probe(release: &Release, seconds: u32) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"))
         .env_clear()
         .env("KUBECONFIG", &release.cluster.kubeconfig)
         .env("POD_NAMESPACE", &release.namespace)
+        .env("POD_NAME", "gone")
         .args(["probe", "--service-account", "default", &format!("--timeout={seconds}s")])
         .output()
         .unwrap();
@@ -361,7 +312,8 @@ async fn certificates_may_come_from_files() {
     let values = format!(
         "injector: {{certificates: {{mode: files, files: {{secretName: tls, caBundle: \"{ca}\"}}}}}}"
     );
-    let Some(_replica) = serving(&release, &values).await else { return };
+    release.put("install", &values);
+    let Some(_replica) = Replica::start(&release).await else { return };
     let (proved, said) = probe(&release, 60);
     assert!(proved, "{said}");
     release.uninstall().await;
@@ -372,7 +324,8 @@ async fn the_configuration_of_before_stays_as_long_as_the_replicas_that_read_it(
     let release = Release::new("configurations").await;
     release.make_account(&release.namespace).await;
     let site = |site: &str| format!("datadog: {{site: {site}}}");
-    let Some(_replica) = serving(&release, &site("datadoghq.eu")).await else { return };
+    release.put("install", &site("datadoghq.eu"));
+    let Some(_replica) = Replica::start(&release).await else { return };
     let before = release.config_map().await;
     if !release.cluster.controllers {
         return skipped("configurations", "no controllers make ReplicaSets");
@@ -401,7 +354,8 @@ async fn with_the_namespace_of_a_release_its_webhook_configuration_goes() {
     let release = Release::new("deleted-release").await;
     release.make_account(&release.namespace).await;
     let values = "clusterAgent: {admissionController: {failurePolicy: Fail}}";
-    let Some(_replica) = serving(&release, values).await else { return };
+    release.put("install", values);
+    let Some(_replica) = Replica::start(&release).await else { return };
     if !release.cluster.controllers {
         return skipped("deleted-release", "no controllers collect garbage");
     }
@@ -431,10 +385,12 @@ async fn the_api_server_reaches_the_injector_through_the_service() {
         {objectSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}, {key: tier, operator: Exists}]}}, \
         {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, objectSelector: \
         {matchExpressions: [{key: quiet, operator: DoesNotExist}, {key: a.b/c-d_e, operator: In, values: ['x.y_z-1', '']}]}}]";
-    let Some(replica) = serving(&release, &selectors(several)).await else { return };
+    release.put("install", &selectors(several));
+    let Some(replica) = Replica::start(&release).await else { return };
     let (proved, said) = probe(&release, 60);
     assert!(proved, "{said}");
     assert!(said.contains("the API server reaches the injector"), "{said}");
+    assert!(said.contains("a small one, not like its own reached-release/gone"), "{said}");
 
     let pod = |name: &str, namespace: &str, labels: Value| {
         json!({"apiVersion": "v1", "kind": "Pod",

@@ -6,6 +6,7 @@ pub mod api;
 pub mod audit;
 pub mod control_plane;
 pub mod delay;
+pub mod hook;
 pub mod injector;
 pub mod installation;
 pub mod other_webhook;
@@ -13,6 +14,7 @@ pub mod pki;
 pub mod pods;
 pub mod processes;
 pub mod release;
+pub mod replica;
 pub mod scene;
 pub mod wait;
 

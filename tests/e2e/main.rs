@@ -13,6 +13,7 @@ mod ending;
 #[path = "../it/generated.rs"]
 mod generated;
 mod harness;
+mod hook;
 mod kubelet;
 mod limits;
 mod new_namespaces;
@@ -21,6 +22,7 @@ mod offline;
 mod pairwise;
 mod plain;
 mod pods;
+mod policies;
 mod reached;
 mod restricted;
 mod secrets;

@@ -1,6 +1,10 @@
 //! What the chart says when it is installed: the next steps, complete.
 
-use crate::harness::Release;
+use crate::harness::{
+    Release,
+    release::{CHART, NAME},
+    scene::documents,
+};
 use datadog_sidecar_injector::config;
 
 /// The notes for values, of an installation that is not made.
@@ -70,4 +74,79 @@ async fn a_key_in_the_values_is_told_of_and_kept_nowhere() {
     assert!(!said.contains(key), "{said}");
     let rendered: Vec<String> = release.render(&values).iter().map(ToString::to_string).collect();
     assert!(!rendered.concat().contains(key));
+}
+
+#[tokio::test]
+async fn the_notes_say_where_pods_are_never_injected() {
+    let release = Release::new("notes-never").await;
+    let said = notes(&release, &injection("excludedNamespaces: [kube-system, legacy]"));
+    assert!(said.contains("namespaces kube-system, legacy, notes-never are never injected"), "{said}");
+    assert!(!said.contains("WARNING"), "{said}");
+    let said = release.helm(&["install", "injector", CHART, "--dry-run=client", "--namespace=default"]);
+    assert!(
+        said.contains(
+            "WARNING: the release is in namespace default, whose pods are therefore never injected"
+        ),
+        "{said}"
+    );
+}
+
+/// One who may make what the chart makes, and see nothing else.
+const OPERATOR: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: operator}
+rules:
+  - apiGroups: ['', apps, policy, rbac.authorization.k8s.io, batch]
+    resources: [secrets, serviceaccounts, configmaps, services, deployments, poddisruptionbudgets, roles, rolebindings, jobs]
+    verbs: [get, list, watch, create, patch, update, delete]
+  - {apiGroups: [rbac.authorization.k8s.io], resources: [roles], verbs: [escalate, bind]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: operator}
+rules:
+  - apiGroups: [rbac.authorization.k8s.io, admissionregistration.k8s.io]
+    resources: [clusterroles, clusterrolebindings, mutatingwebhookconfigurations]
+    verbs: [create]
+  - apiGroups: [rbac.authorization.k8s.io, admissionregistration.k8s.io]
+    resources: [clusterroles, clusterrolebindings, mutatingwebhookconfigurations]
+    resourceNames: [NAME]
+    verbs: [get, patch, update, delete]
+  - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], resourceNames: [NAME], verbs: [escalate, bind]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: operator}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: operator}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: operator}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: operator}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: operator}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: operator}]
+";
+
+#[tokio::test]
+async fn who_may_make_what_the_chart_makes_may_install_it() {
+    let release = Release::new("notes-operator").await;
+    let rights = documents(&OPERATOR.replace("NAME", NAME)).into_iter().map(|mut object| {
+        if !object["kind"].as_str().unwrap().starts_with("Cluster") {
+            object["metadata"]["namespace"] = release.namespace.clone().into();
+        }
+        object
+    });
+    for object in rights.clone() {
+        release.api.create(&object).await.created();
+    }
+    let operator = ["--kube-as-user=operator", "--no-hooks"];
+    for action in ["install", "upgrade"] {
+        let said = release.try_helm(&[[action, "injector", CHART].as_slice(), &operator].concat());
+        assert!(said.status.success(), "{action}: {}", String::from_utf8_lossy(&said.stderr));
+    }
+    for object in rights {
+        release.api.delete(&object).await;
+    }
+    release.uninstall().await;
 }

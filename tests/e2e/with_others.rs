@@ -1,6 +1,6 @@
 //! Beside other webhooks that change the same pods.
 
-use crate::harness::{Scene, other_webhook, pods, yaml};
+use crate::harness::{Injector, Reached, Scene, other_webhook, pods, wait, yaml};
 use serde_json::json;
 
 const APP: &str =
@@ -67,4 +67,30 @@ async fn volumes_of_datadogs_own_webhook_that_fargate_refuses_are_removed_whenev
         assert!(!pod.to_string().contains("hostPath"), "{pod:#}");
         assert_eq!(pods::mount(pods::container(&pod, "app"), "ddsockets"), Some("/var/run/datadog"));
     }
+}
+
+#[tokio::test]
+async fn datadogs_own_injection_beside_ours_is_told_at_the_start_and_whenever_ours_changes() {
+    const TOLD: &str = "Datadog's own sidecar injection is on as well";
+    let scene = Scene::empty("overlap", json!({})).await;
+    // As Datadog's chart calls it in a release of another name.
+    let theirs = yaml(
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: dd-webhook}, webhooks:
+          [{name: datadog.webhook.agent.sidecar, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Ignore,
+            clientConfig: {url: 'https://127.0.0.1:1/'}, namespaceSelector: {matchLabels: {none: 'such'}},
+            rules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}]}",
+    );
+    scene.api.create(&theirs).await.created();
+    let injector = Injector::start(&scene, "", Reached::Service).await;
+    let line = wait::until("it to say so", async || {
+        injector.log().lines().find(|line| line.contains(TOLD)).map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains("dd-webhook") && line.contains("datadog.webhook.agent.sidecar"), "{line}");
+    assert!(!line.contains("datadog-sidecar-injector-"), "{line}");
+
+    injector.configure("datadog: {site: datadoghq.eu}");
+    wait::until("it to say so again", async || (injector.log().matches(TOLD).count() == 2).then_some(()))
+        .await;
+    scene.api.delete(&theirs).await.created();
 }

@@ -150,7 +150,11 @@
       "maxUnavailable": 1
     },
     "networkPolicy": {
-      "enabled": false
+      "enabled": false,
+      "apiServerPorts": [
+        443,
+        6443
+      ]
     },
     "rbac": {
       "readSecrets": true,

@@ -32,7 +32,7 @@ pub(in crate::config) struct Injector {
     /// How many of the injector's pods may be evicted at a time.
     pod_disruption_budget: Budget,
     /// Who may reach the injector's pods, and whom they may reach.
-    network_policy: Switch,
+    network_policy: NetworkPolicy,
     /// What the injector and the agents may do in the cluster.
     pub(in crate::config) rbac: Rbac,
     /// The injector's ServiceAccount.
@@ -150,9 +150,12 @@ struct Files {
 struct Probe {
     /// Whether `helm install` and `helm upgrade` wait for it. `helm test` asks for it in any case.
     enabled: bool,
-    /// For how many seconds it tries.
+    /// For how many seconds it tries. Beyond 180 give Helm a `--timeout` that is longer by two minutes.
     #[schemars(range(min = 5, max = 3600))]
     timeout_seconds: u16,
+    /// Requests and limits of its pod. Where left out: those of the injector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<Amounts>,
 }
 
 /// How many pods may be evicted at a time.
@@ -166,12 +169,15 @@ struct Budget {
     max_unavailable: u8,
 }
 
-/// Something that is there or not.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Switch {
-    /// Whether there is one.
+/// Who may reach the injector's pods, and whom they may reach.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct NetworkPolicy {
+    /// Whether there is a NetworkPolicy, for the injector's pods and for that of the probe.
     enabled: bool,
+    /// The ports of the API server: that of its Service, and those behind it, where network plugins look at these.
+    #[schemars(inner(range(min = 1)))]
+    api_server_ports: Vec<u16>,
 }
 
 /// What the injector and the agents may do in the cluster.
@@ -227,9 +233,9 @@ impl Default for Injector {
             certificates: Certificates::default(),
             log_level: "info".into(),
             drain_delay: "10s".into(),
-            probe: Probe { enabled: true, timeout_seconds: 180 },
+            probe: Probe::default(),
             pod_disruption_budget: Budget { enabled: true, max_unavailable: 1 },
-            network_policy: Switch::default(),
+            network_policy: NetworkPolicy::default(),
             rbac: Rbac::default(),
             service_account: ServiceAccount::default(),
             priority_class_name: String::new(),
@@ -258,7 +264,13 @@ impl Default for Image {
 
 impl Default for Probe {
     fn default() -> Self {
-        Self { enabled: true, timeout_seconds: 180 }
+        Self { enabled: true, timeout_seconds: 180, resources: None }
+    }
+}
+
+impl Default for NetworkPolicy {
+    fn default() -> Self {
+        Self { enabled: false, api_server_ports: vec![443, 6443] }
     }
 }
 

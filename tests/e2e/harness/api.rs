@@ -109,8 +109,15 @@ impl Api {
 
     /// The pods of a namespace.
     pub async fn pods(&self, namespace: &str) -> Vec<Value> {
-        let path = format!("/api/v1/namespaces/{namespace}/pods");
-        let list = self.send(Method::GET, &path, "application/json", &Value::Null).await.created();
+        self.list("v1", "Pod", namespace).await
+    }
+
+    /// The objects of a kind in a namespace.
+    pub async fn list(&self, version: &str, kind: &str, namespace: &str) -> Vec<Value> {
+        let one =
+            serde_json::json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace}});
+        let list =
+            self.send(Method::GET, &collection(&one), "application/json", &Value::Null).await.created();
         list["items"].as_array().cloned().unwrap_or_default()
     }
 

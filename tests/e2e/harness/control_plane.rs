@@ -17,6 +17,12 @@ use tokio::sync::OnceCell;
 /// Where the binaries are; set by `make e2e`.
 const BINARIES: &str = "CONTROL_PLANE_BIN";
 
+/// Those that make pods.
+const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,job-controller";
+
+/// Those that count pods and clear up, of whom tests with made-up owners want to know nothing.
+const OF_THE_CHART: &str = "garbage-collector-controller,namespace-controller,ttl-after-finished-controller,resourcequota-controller";
+
 /// Every webhook call and patch of a pod is written down before its answer goes out, and who wrote a Secret or a webhook
 /// configuration, and all that the injector asks for. The quiet namespaces are for pods by the thousand.
 const AUDIT_POLICY: &str = "
@@ -44,6 +50,7 @@ rules:
   - {apiGroups: [''], resources: [secrets], resourceNames: [datadog-secret], verbs: [list, watch]}
   - {apiGroups: [''], resources: [configmaps], resourceNames: [datadog-ca-cert], verbs: [list, watch]}
   - {apiGroups: [''], resources: [services], verbs: [list]}
+  - {apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], verbs: [list]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -75,7 +82,7 @@ impl ControlPlane {
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
         let start = async || {
-            let plane = Self::start().await;
+            let plane = Self::start(CONTROLLERS).await;
             let api = plane.api().await;
             for object in super::scene::documents(INJECTOR_ROLE) {
                 api.create(&object).await.created();
@@ -88,7 +95,7 @@ impl ControlPlane {
     /// One for installations of the chart: each takes the whole cluster.
     pub async fn of_the_chart() -> &'static Self {
         static CHART: OnceCell<ControlPlane> = OnceCell::const_new();
-        CHART.get_or_init(Self::start).await
+        CHART.get_or_init(async || Self::start(&format!("{CONTROLLERS},{OF_THE_CHART}")).await).await
     }
 
     /// A client with all rights. Clients don't outlive the runtime of a test, hence one for each.
@@ -115,7 +122,7 @@ impl ControlPlane {
         Api::new(kube::Client::try_from(config).unwrap())
     }
 
-    async fn start() -> Self {
+    async fn start(which: &str) -> Self {
         _ = rustls::crypto::ring::default_provider().install_default();
         let binaries = PathBuf::from(env::var_os(BINARIES).unwrap_or_else(|| {
             panic!("{BINARIES} is not set: `make e2e` builds or finds a control plane and sets it")
@@ -182,7 +189,7 @@ impl ControlPlane {
                 "--kubeconfig=admin.kubeconfig",
                 "--secure-port=0",
                 "--leader-elect=false",
-                "--controllers=deployment-controller,replicaset-controller,statefulset-controller,job-controller,namespace-controller,garbage-collector-controller",
+                &format!("--controllers={which}"),
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
             ]);

@@ -7,11 +7,12 @@ use std::{
     ffi::OsString,
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/datadog-sidecar-injector");
+/// Where the chart is.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/datadog-sidecar-injector");
 
 /// The name of everything that the chart makes.
 pub const NAME: &str = "datadog-sidecar-injector";
@@ -68,15 +69,30 @@ impl Release {
 
     /// Runs Helm.
     pub fn try_helm(&self, arguments: &[&str]) -> Output {
-        let folder = self.cluster.processes.folder();
-        Command::new(&self.helm)
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts Helm.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.helm);
+        command
             .env_clear()
-            .env("HOME", folder)
+            .env("HOME", self.cluster.processes.folder())
             .arg(format!("--kubeconfig={}", self.cluster.kubeconfig.display()))
             .arg(format!("--namespace={}", self.namespace))
-            .args(arguments)
-            .output()
-            .unwrap()
+            .args(arguments);
+        command
+    }
+
+    /// What Helm needs to be told of an action with these values: the release, the chart, and a file.
+    pub fn arguments(&self, action: &str, values: &str) -> Vec<String> {
+        let file = self.values(values).display().to_string();
+        [action, "injector", CHART, "--values", &file].map(str::to_owned).to_vec()
     }
 
     /// The name of the ConfigMap that the Deployment of the moment reads.
@@ -120,12 +136,18 @@ impl Release {
         self.helm(&["install", "injector", CHART, "--dry-run=client", "--values", file.to_str().unwrap()])
     }
 
-    /// `helm template`: the objects.
+    /// `helm template` without the hook: the objects.
     #[track_caller]
     pub fn render(&self, values: &str) -> Vec<Value> {
-        let file = self.values(values);
-        let text =
-            self.helm(&["template", "injector", CHART, "--no-hooks", "--values", file.to_str().unwrap()]);
+        self.template(values, &["--no-hooks"])
+    }
+
+    /// `helm template`: the objects.
+    #[track_caller]
+    pub fn template(&self, values: &str, flags: &[&str]) -> Vec<Value> {
+        let arguments = self.arguments("template", values);
+        let arguments = arguments.iter().map(String::as_str).chain(flags.iter().copied());
+        let text = self.helm(&arguments.collect::<Vec<_>>());
         text.split("---\n").filter(|text| text.contains("\nkind:")).map(super::yaml).collect()
     }
 
@@ -171,6 +193,7 @@ impl Release {
             ("rbac.authorization.k8s.io/v1", "ClusterRole", KUBELET),
             ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", KUBELET),
             ("rbac.authorization.k8s.io/v1", "Role", NAME),
+            ("rbac.authorization.k8s.io/v1", "Role", "datadog-sidecar-injector-probe"),
             ("rbac.authorization.k8s.io/v1", "RoleBinding", NAME),
             ("v1", "Secret", "datadog-sidecar-injector-ca"),
             ("v1", "ServiceAccount", NAME),
