@@ -128,7 +128,7 @@ async fn helm_killed_at_any_moment_leaves_nothing_that_uninstall_does_not_take()
         "secret/sh.helm.release.v1.injector.v1",
         "serviceaccount/datadog-sidecar-injector",
         "serviceaccount/datadog-sidecar-injector-probe",
-        "configmap/datadog-sidecar-injector",
+        "configmap --selector app.kubernetes.io/name=datadog-sidecar-injector",
         "clusterrole/datadog-sidecar-injector",
         "role/datadog-sidecar-injector-probe",
         "service/datadog-sidecar-injector",
@@ -140,7 +140,8 @@ async fn helm_killed_at_any_moment_leaves_nothing_that_uninstall_does_not_take()
         let arguments = release.arguments("install", "");
         let mut helm = release.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         wait::until(moment, async || {
-            let there = release.try_kubectl(&["-n", &release.namespace, "get", moment, "-o", "name"]);
+            let get = ["-n", &release.namespace, "get", "-o", "name"].into_iter();
+            let there = release.try_kubectl(&get.chain(moment.split(' ')).collect::<Vec<_>>());
             // Those of the Deployment come before that of the Job, which is called as it is.
             let wanted = if moment == "pod" { PROBE } else { "" };
             let there = String::from_utf8(there.stdout).unwrap();
@@ -162,22 +163,25 @@ async fn helm_killed_at_any_moment_leaves_nothing_that_uninstall_does_not_take()
 async fn what_helm_renders_is_applied_again_with_other_values() {
     let release = Release::new("hook-template").await;
     let folder = release.cluster.processes.folder();
-    let apply = |values: &str| {
+    // A file for each, since the ConfigMap of before goes with its ReplicaSet only where replicas start.
+    let apply = |name: &str, values: &str| {
         let arguments = release.arguments("template", values);
         let text = release.helm(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        let file = folder.join("rendered.yaml");
+        let file = folder.join(name);
         std::fs::write(&file, text).unwrap();
         release.kubectl(&["-n", &release.namespace, "apply", "-f", file.to_str().unwrap()]);
         file
     };
-    apply("");
-    apply("");
+    apply("first.yaml", "");
+    let first = apply("first.yaml", "");
     assert_eq!(jobs(&release).await.len(), 1);
-    let file = apply("injector: {image: {tag: v2}}");
+    let second = apply("second.yaml", "injector: {image: {tag: v2}}");
     assert_eq!(jobs(&release).await.len(), 2);
-    let _ = apply("datadog: {site: datadoghq.eu}");
+    let third = apply("third.yaml", "datadog: {site: datadoghq.eu}");
     assert_eq!(jobs(&release).await.len(), 3, "another configuration is to be proved");
-    release.kubectl(&["delete", "--ignore-not-found", "-f", file.to_str().unwrap()]);
+    for file in [first, second, third] {
+        release.kubectl(&["delete", "--ignore-not-found", "-f", file.to_str().unwrap()]);
+    }
     hasten(&release).await;
     wait::until("the end of everything", async || all_of_it(&release).is_empty().then_some(())).await;
 }
