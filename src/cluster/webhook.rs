@@ -14,6 +14,8 @@ use kube::{
 };
 use serde_json::{Value, json};
 
+const TRACKED_BY_ARGO_CD: &str = "argocd.argoproj.io/tracking-id";
+
 /// A MutatingWebhookConfiguration, and the Service by which its entries of ours are known.
 #[derive(Clone, Debug)]
 pub struct Webhook {
@@ -35,6 +37,8 @@ pub struct InPlace {
     pub foreign: Vec<String>,
     /// The uids of those with which it goes.
     owners: Vec<String>,
+    /// Whether Argo CD tracks it, which then neither prunes nor deletes what has an owner.
+    tracked: bool,
 }
 
 /// The namespace, as what is to go with it names it.
@@ -56,7 +60,11 @@ pub struct Entry {
 impl InPlace {
     /// Whether it goes with its owner, where there is to be one.
     pub fn has_owner(&self, owner: Option<&Owner>) -> bool {
-        owner.is_none_or(|owner| self.owners.contains(&owner.uid))
+        self.owner(owner).is_none_or(|owner| self.owners.contains(&owner.uid))
+    }
+
+    fn owner<'o>(&self, owner: Option<&'o Owner>) -> Option<&'o Owner> {
+        owner.filter(|_| !self.tracked)
     }
 }
 
@@ -109,7 +117,8 @@ impl Webhook {
             .iter()
             .map(|entry| json!({ "name": entry.name, "clientConfig": { "caBundle": bundle } }))
             .collect();
-        let owners: Vec<_> = owner
+        let owners: Vec<_> = read
+            .owner(owner)
             .iter()
             .map(|Owner { name, uid }| json!({"apiVersion": "v1", "kind": "Namespace", "name": name, "uid": uid}))
             .collect();
@@ -138,6 +147,7 @@ impl Webhook {
             entries: entries.into_iter().map(entry).collect(),
             foreign: foreign.into_iter().map(|entry| entry.name).collect(),
             owners: owners.collect(),
+            tracked: found.metadata.annotations.is_some_and(|all| all.contains_key(TRACKED_BY_ARGO_CD)),
         }
     }
 }

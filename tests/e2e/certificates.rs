@@ -117,6 +117,24 @@ async fn the_ca_bundle_is_the_only_field_it_owns_and_what_the_chart_applies_does
             r#"k:{"name":"inject-1.datadog-sidecar-injector.test"}"#: entry,
         }})
     );
+    // Argo CD deletes what it tracks, but not where that has an owner.
+    let tracked = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "a:b/c:d/e"}}});
+    it.scene.api.merge(&it.webhook, "", &tracked).await.created();
+    it.scene
+        .api
+        .patch(
+            &it.webhook,
+            "",
+            &json!({"webhooks": [{"name": "inject-0.datadog-sidecar-injector.test",
+        "clientConfig": {"caBundle": null}}]}),
+        )
+        .await
+        .created();
+    wait::until("no owner", async || {
+        let now = it.scene.api.get(&it.webhook).await.created();
+        now["metadata"]["ownerReferences"].is_null().then_some(())
+    })
+    .await;
     // Nor does the Secret, which the chart owns without its content.
     it.scene.api.apply(&it.secret).await.created();
     assert_eq!(it.stored_bundle().await.unwrap(), bundle);

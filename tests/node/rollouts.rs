@@ -119,3 +119,92 @@ async fn after_helm_upgrade_the_next_pod_has_the_new_profile_and_the_ca_stays() 
     }
     space.end().await;
 }
+
+/// The configuration of a release that tells itself from others.
+fn site(site: &str) -> String {
+    format!("injector: {{drainDelay: 3s}}\ndatadog: {{site: {site}}}")
+}
+
+#[tokio::test]
+async fn what_an_operator_does_costs_no_pod_its_sidecar_but_for_what_is_documented() {
+    let cluster = Cluster::alone().await;
+    let space = cluster.space("quiet-operator").await;
+    cluster.install(&site("datadoghq.com")).await;
+    let helm = async |arguments: &[&str]| {
+        let said = helm::run(arguments).await;
+        assert!(said.success, "{arguments:?}: {}\n{}", said.text, cluster.state().await);
+        cluster.settled().await;
+    };
+    let upgrade = async {
+        let said = helm::put("upgrade", &site("datadoghq.eu"), &["--reset-values"]).await;
+        assert!(said.success, "{}\n{}", said.text, cluster.state().await);
+        cluster.settled().await;
+    };
+    assert_all_injected(&while_pods_are_made(&space, upgrade).await, "an upgrade of values");
+    let rollback = helm(&["rollback", "injector", "--wait", "--timeout=90s"]);
+    assert_all_injected(&while_pods_are_made(&space, rollback).await, "a rollback");
+
+    // One after the other, as a drain asks for them.
+    let drain = async {
+        for _ in 0..2 {
+            let replica = cluster.replicas().await.remove(0);
+            let [name, namespace] = ["name", "namespace"].map(|key| replica["metadata"][key].clone());
+            let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+                "metadata": {"name": name, "namespace": namespace}});
+            cluster.api.evict(&eviction).await.created();
+            wait::until("another replica", async || {
+                let replicas = cluster.replicas().await;
+                let gone = replicas.iter().all(|pod| pod["metadata"]["uid"] != replica["metadata"]["uid"]);
+                (gone && replicas.len() == 2).then_some(())
+            })
+            .await;
+            cluster.settled().await;
+        }
+    };
+    assert_all_injected(&while_pods_are_made(&space, drain).await, "evictions");
+
+    // Until it is back nobody is trusted: pods of that moment have no sidecar, and no pod is refused.
+    let kind = "MutatingWebhookConfiguration";
+    let webhook = async || cluster.get("admissionregistration.k8s.io/v1", kind, helm::NAME).await.created();
+    let wiped = async {
+        let entries = webhook().await["webhooks"].clone();
+        let entries: Vec<_> = entries
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| json!({"name": entry["name"], "clientConfig": {"caBundle": null}}))
+            .collect();
+        cluster.api.patch(&webhook().await, "", &json!({"webhooks": entries})).await.created();
+        wait::until("caBundle", async || {
+            (!webhook().await["webhooks"][0]["clientConfig"]["caBundle"].is_null()).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    };
+    assert_few_are_bare(&while_pods_are_made(&space, wiped).await, 1.0, "caBundle wiped");
+
+    let deleted = async {
+        cluster
+            .api
+            .delete(&json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": {"name": helm::NAME}}))
+            .await
+            .created();
+        // As the values are, so that the same object comes back.
+        let said =
+            helm::put("upgrade", &site("datadoghq.com"), &["--reset-values", "--force-conflicts"]).await;
+        assert!(said.success, "{}", said.text);
+    };
+    while_pods_are_made(&space, deleted).await;
+    let after = while_pods_are_made(&space, tokio::time::sleep(Duration::from_secs(3))).await;
+    assert_all_injected(&after, "after the webhook configuration was deleted and restored");
+    space.end().await;
+}
+
+/// At most what comes in so many seconds.
+#[track_caller]
+fn assert_few_are_bare(made: &[Gated], seconds: f64, during: &str) {
+    let bare = made.iter().filter(|gated| pods::sidecars(&gated.pod) == 0).count();
+    let most = (seconds / PACE.as_secs_f64()) as usize;
+    assert!(made.len() > 100 && bare <= most, "{during}: {bare} of {} pods, at most {most}", made.len());
+}

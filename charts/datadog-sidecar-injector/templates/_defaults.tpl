@@ -161,6 +161,9 @@
       "namespaces": [],
       "kubelet": {}
     },
+    "webhookConfiguration": {
+      "owned": true
+    },
     "serviceAccount": {
       "annotations": {}
     },

@@ -35,6 +35,8 @@ pub(in crate::config) struct Injector {
     network_policy: NetworkPolicy,
     /// What the injector and the agents may do in the cluster.
     pub(in crate::config) rbac: Rbac,
+    /// The MutatingWebhookConfiguration.
+    webhook_configuration: WebhookConfiguration,
     /// The injector's ServiceAccount.
     service_account: ServiceAccount,
     /// The PriorityClass of the injector's pods.
@@ -214,6 +216,21 @@ pub(in crate::config) enum KubeletAccess {
     None,
 }
 
+/// What becomes of the webhook configuration.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct WebhookConfiguration {
+    /// Whether it goes with the namespace of the release, by an owner reference that the injector writes; not where Argo CD tracks it by
+    /// annotation, as Argo CD does not prune what has an owner.
+    owned: bool,
+}
+
+impl Default for WebhookConfiguration {
+    fn default() -> Self {
+        Self { owned: true }
+    }
+}
+
 /// A ServiceAccount.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -237,6 +254,7 @@ impl Default for Injector {
             pod_disruption_budget: Budget { enabled: true, max_unavailable: 1 },
             network_policy: NetworkPolicy::default(),
             rbac: Rbac::default(),
+            webhook_configuration: WebhookConfiguration::default(),
             service_account: ServiceAccount::default(),
             priority_class_name: String::new(),
             topology_spread_constraints: None,

@@ -59,6 +59,14 @@ impl Api {
             .await
     }
 
+    /// `kubectl drain`, of one pod.
+    pub async fn evict(&self, eviction: &Value) -> Reply {
+        let mut pod = eviction.clone();
+        pod["apiVersion"] = "v1".into();
+        pod["kind"] = "Pod".into();
+        self.send(Method::POST, &format!("{}/eviction", path(&pod)), "application/json", eviction).await
+    }
+
     /// `kubectl apply --server-side`.
     pub async fn apply(&self, object: &Value) -> Reply {
         let path = format!("{}?fieldManager=kubectl", path(object));
