@@ -283,7 +283,7 @@ async fn wrong_values_are_refused_with_their_place() {
 }
 
 /// A replica as the Deployment would start it, listening where the Service is.
-struct Replica(Process);
+pub struct Replica(Process);
 
 impl Drop for Replica {
     fn drop(&mut self) {
@@ -292,7 +292,7 @@ impl Drop for Replica {
 }
 
 /// Installs, and starts the program with the arguments and the rights that the chart gives it.
-async fn serving(release: &Release, values: &str) -> Option<Replica> {
+pub async fn serving(release: &Release, values: &str) -> Option<Replica> {
     release.put("install", values);
     let folder = release.cluster.processes.folder().join(&release.namespace);
     fs::create_dir_all(&folder).unwrap();

@@ -3,6 +3,7 @@
 //! What cannot be had here: pods don't run, as there is no node; and EKS' own webhook is one of ours that does the same.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod candidates;
 mod certificates;
 mod chart;
 mod corpus;

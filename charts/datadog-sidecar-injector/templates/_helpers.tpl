@@ -149,25 +149,6 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{- /* A label selector as a CEL expression over the pod; it never fails, as a failure would pass the pod by in silence. */ -}}
-{{- define "datadog-sidecar-injector.cel" -}}
-{{- $terms := list -}}
-{{- range $key, $value := .matchLabels -}}
-{{-   $terms = append $terms (printf "has(object.metadata.labels) && %s in object.metadata.labels && object.metadata.labels[%s] == %s" (toRawJson $key) (toRawJson $key) (toRawJson $value)) -}}
-{{- end -}}
-{{- range .matchExpressions -}}
-{{-   $there := printf "has(object.metadata.labels) && %s in object.metadata.labels" (toRawJson .key) -}}
-{{-   $one := printf "%s && object.metadata.labels[%s] in %s" $there (toRawJson .key) (toRawJson (.values | default list)) -}}
-{{-   if eq .operator "In" -}}{{- $terms = append $terms $one -}}
-{{-   else if eq .operator "NotIn" -}}{{- $terms = append $terms (printf "!(%s)" $one) -}}
-{{-   else if eq .operator "Exists" -}}{{- $terms = append $terms $there -}}
-{{-   else if eq .operator "DoesNotExist" -}}{{- $terms = append $terms (printf "!(%s)" $there) -}}
-{{-   else -}}{{- fail (printf "a selector's operator is %q: must be In, NotIn, Exists or DoesNotExist" .operator) -}}
-{{-   end -}}
-{{- end -}}
-{{- join " && " $terms | default "true" -}}
-{{- end -}}
-
 {{- /* What the schema can't tell. */ -}}
 {{- define "datadog-sidecar-injector.validate" -}}
 {{- $controller := .clusterAgent.admissionController -}}
@@ -183,5 +164,13 @@ capabilities:
 {{-   if not (or $selector.objectSelector $selector.namespaceSelector) -}}
 {{-     fail (printf "clusterAgent.admissionController.agentSidecarInjection.selectors[%d]: needs an objectSelector or a namespaceSelector" $index) -}}
 {{-   end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Whether a ConfigMap holds the configuration. */ -}}
+{{- define "datadog-sidecar-injector.fits" -}}
+{{- $length := include "datadog-sidecar-injector.config" . | len -}}
+{{- if gt $length 1048576 -}}
+{{-   fail (printf "clusterAgent.admissionController.agentSidecarInjection: the configuration has %d bytes, and a ConfigMap holds 1048576: let one selector stand for several, by operator In with a list of values" $length) -}}
 {{- end -}}
 {{- end -}}
