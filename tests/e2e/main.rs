@@ -14,6 +14,7 @@ mod kubelet;
 mod limits;
 mod new_namespaces;
 mod notes;
+mod odd_values;
 mod pairwise;
 mod plain;
 mod pods;

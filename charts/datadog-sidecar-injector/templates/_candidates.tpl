@@ -47,8 +47,7 @@ or would read it for long: that grows with the square of the terms, of which 200
 {{-   if eq .operator "In" -}}{{- $terms = append $terms $one -}}
 {{-   else if eq .operator "NotIn" -}}{{- $terms = append $terms (printf "!(%s)" $one) -}}
 {{-   else if eq .operator "Exists" -}}{{- $terms = append $terms $there -}}
-{{-   else if eq .operator "DoesNotExist" -}}{{- $terms = append $terms (printf "!(%s)" $there) -}}
-{{-   else -}}{{- fail (printf "a selector's operator is %q: must be In, NotIn, Exists or DoesNotExist" .operator) -}}
+{{-   else -}}{{- $terms = append $terms (printf "!(%s)" $there) -}}
 {{-   end -}}
 {{- end -}}
 {{- join " && " $terms -}}
