@@ -3,12 +3,14 @@
 //! What cannot be had here: pods don't run, as there is no node; and EKS' own webhook is one of ours that does the same.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod autoscaling;
 mod candidates;
 mod certificates;
 mod chart;
 mod corpus;
 mod documents;
 mod ending;
+mod everywhere;
 mod harness;
 mod kubelet;
 mod limits;

@@ -170,6 +170,7 @@ impl Release {
             ("v1", "ConfigMap", NAME),
             ("v1", "Service", NAME),
             ("policy/v1", "PodDisruptionBudget", NAME),
+            ("autoscaling/v2", "HorizontalPodAutoscaler", NAME),
             ("apps/v1", "Deployment", NAME),
         ] {
             wait::until(&format!("the end of {kind} {name}"), async || {
