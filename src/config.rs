@@ -8,6 +8,7 @@ mod cws;
 mod file;
 mod hash;
 mod image;
+mod injector;
 mod load;
 mod names;
 mod notice;

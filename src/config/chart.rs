@@ -11,7 +11,7 @@ const WIDTH: usize = 120;
 const OPENING: &str = "\
 # The values of the chart. The shape is that of Datadog's own chart, and one file serves both: Datadog's gets
 # deploy/datadog/injection-off.yaml after it. Keys that are not listed here are ignored, except inside agentSidecarInjection and
-# injector, where they are errors. `null`, anywhere, means the default.
+# injector, where they are errors. `null` means the default, but in resources and security contexts of the injector, where it takes a key out.
 # docs/configuration.md has the keys of selectors, profiles and variables as well.
 # Made from the comments in src/config/file.rs and below. After a change there: UPDATE_DOCS=1 cargo test --test it chart
 ";

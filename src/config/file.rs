@@ -1,7 +1,7 @@
 //! The configuration file: the one definition of its shape. The doc comments here are the manual, the JSON Schema is derived
 //! from these types, and a file is checked against that schema before it is read into them.
 //!
-//! The shape is that of Datadog's own chart. `null`, anywhere, means the default.
+//! The shape is that of Datadog's own chart. `null` means the default.
 
 mod agents;
 mod datadog;
@@ -9,20 +9,23 @@ mod injection;
 mod injector;
 mod kubernetes;
 mod profile;
+mod replicas;
+mod scalar;
 
 pub(super) use agents::{Agents, AgentsImage, ExistingClusterAgent};
 pub(super) use datadog::{Apm, Datadog, OtlpProtocols, Tags};
 pub(super) use injection::{Injection, PullSecret, SecretRef, Selector};
-pub(super) use injector::{Injector, KubeletAccess};
+pub(super) use injector::{CertificateMode, Injector, KubeletAccess};
 pub(super) use kubernetes::{
     EnvVar, EnvVarSource, LabelSelector, MatchExpression, ProcMount, Resources, SecurityContext, Volume,
     VolumeMount,
 };
 pub(super) use profile::{Check, Cws, ImageParts, Profile};
+pub(super) use scalar::{Amount, Label, Scalar, Text};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The values of datadog-sidecar-injector. The shape is that of Datadog's own chart, so one file serves both: keys that are
 /// not known here are ignored, except inside `agentSidecarInjection` and `injector` and in variables, where they are errors.
@@ -42,6 +45,9 @@ pub(super) struct File {
     /// `agentSidecarInjection.imageTag` does not state.
     #[serde(rename = "useFIPSAgent")]
     pub(super) use_fips_agent: bool,
+    /// Labels of every object of the chart and of the injector's pods. Those that the chart sets itself stay.
+    #[schemars(transform = scalar::keys)]
+    pub(super) common_labels: BTreeMap<String, Label>,
     /// What is set once for all of Datadog's agents.
     pub(super) datadog: Datadog,
     /// Datadog's own agents. Of what is set for them alone, sidecars follow the image.
@@ -100,31 +106,6 @@ pub(super) struct AdmissionController {
 pub(super) enum FailurePolicy {
     Ignore,
     Fail,
-}
-
-/// A string which people also write as a number: `1.50` is the text `1.50`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(transparent)]
-pub(super) struct Scalar(pub(super) String);
-
-impl JsonSchema for Scalar {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number"] })
-    }
-}
-
-impl From<&str> for Scalar {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
 }
 
 impl Default for ClusterAgent {

@@ -3,7 +3,7 @@
 use super::{
     Config, Profile,
     file::{self, File},
-    hash, image, names, notice,
+    hash, image, injector, names, notice,
     problem::{Path, Problem, Problems, Report},
     profiles::{self, Layers},
     propagate, reach, schema, selectors, shape, tree, words,
@@ -12,9 +12,6 @@ use crate::fargate::KUBELET_PORT;
 
 /// The injector's own second port in the chart.
 const ADMIN_PORT: u16 = 8080;
-
-/// In seconds. The chart's grace period is 45.
-const MAX_DRAIN_DELAY: u8 = 15;
 
 /// The longest name of a cluster that the agent accepts.
 const MAX_CLUSTER_NAME: usize = 80;
@@ -97,7 +94,7 @@ fn resolve(root: &tree::Node, file: &File, report: &mut Report) -> Config {
 
     let mut notices = notice::notices(root, file);
     check_controller(controller, report);
-    check_injector(injector, report);
+    injector::check(file, report);
     let image = image::resolve(file, &at, &built_in.image, report);
     let profile = profiles::built_in(datadog, injection, &image, &at, report);
     let profiles =
@@ -137,29 +134,6 @@ fn check_controller(controller: &file::AdmissionController, report: &mut Report)
         _ => return,
     };
     report.add(&Path::default().key("clusterAgent").key("admissionController").key("port"), wrong);
-}
-
-/// What the chart's schema has patterns for, and its templates ask.
-fn check_injector(injector: &file::Injector, report: &mut Report) {
-    let path = Path::default().key("injector");
-    let seconds = injector.drain_delay.strip_suffix('s').and_then(|seconds| seconds.parse::<u8>().ok());
-    if seconds.is_none_or(|seconds| seconds > MAX_DRAIN_DELAY) {
-        report.add(&path.key("drainDelay"), format!("must be from 0s to {MAX_DRAIN_DELAY}s"));
-    }
-    let digest = &injector.image.digest;
-    if let Some(Err(wrong)) = (!digest.is_empty()).then(|| names::image_digest(digest)) {
-        report.add(&path.key("image").key("digest"), wrong);
-    }
-    let (rbac, path) = (&injector.rbac, path.key("rbac"));
-    for (index, namespace) in rbac.namespaces.iter().enumerate() {
-        if let Err(wrong) = names::dns_label(namespace) {
-            report.add(&path.key("namespaces").index(index), wrong);
-        }
-    }
-    if !rbac.namespaces.is_empty() && rbac.kubelet.access.is_none() {
-        let wrong = "must be proxy, apiServer or none, as injector.rbac.namespaces lists namespaces; docs/security.md compares them";
-        report.add(&path.key("kubelet").key("access"), wrong);
-    }
 }
 
 /// A profile that collects logs where agents are kept from the kubelet, which has them.

@@ -25,7 +25,7 @@ The shape is that of Datadog's own chart, and one file serves both: Datadog's ge
 `agentSidecarInjection.enabled` is the switch of each. Here the file is used three times: as the values of the chart, as the configuration that
 `serve` reads, and offline with `--config`.
 
-* `null`, anywhere, means the default.
+* `null`, anywhere, means the default, but in resources and security contexts of the injector, where it takes a key out.
 * A key that is not listed here is ignored, except inside `agentSidecarInjection` and `injector` and in variables, where it is an error.
   Where that may surprise, `config check`, the injector's log and the chart's notes say so.
 * What is inside a volume of a profile is Kubernetes' own, what is inside `initConfig` and `instances` is the integration's.

@@ -2,7 +2,7 @@
 
 use super::file::File;
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 /// As derived, without references: what a file is checked against.
@@ -18,7 +18,7 @@ pub(super) fn derived() -> &'static Value {
     &DERIVED
 }
 
-/// The JSON Schema (draft 7) of a configuration file, for editors and for charts. Every key may be `null`, which means the
+/// The JSON Schema (draft 7) of a configuration file, for editors and for charts. Every key that may be left out may be `null`, which means the
 /// default; unknown keys are refused only inside `agentSidecarInjection` and `injector`.
 pub fn schema() -> Value {
     let mut schema = DERIVED.clone();
@@ -47,14 +47,19 @@ fn tidy(schema: &mut Value) {
     }
 }
 
-/// Lets every key be null.
+/// Lets every key be null that may be left out.
 fn publish(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    for inner in
-        map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
-    {
+    let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    for (key, inner) in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
         publish(inner);
-        nullable(inner);
+        if !required.iter().any(|name| name == key) {
+            nullable(inner);
+        }
+        // Of labels that a selector asks for, one without a value is what nobody meant.
+        if let Some(values) = inner.get_mut("additionalProperties").filter(|_| key != "matchLabels") {
+            nullable(values);
+        }
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = map.get_mut(key) {
@@ -93,6 +98,7 @@ fn nullable(schema: &mut Value) {
 mod tests {
     use super::*;
     use crate::config::{Config, load, problem::Report, shape, tree};
+    use serde_json::Map;
 
     const EXAMPLES: [&str; 2] =
         [include_str!("../../examples/values.yaml"), include_str!("../../examples/profiles.yaml")];

@@ -44,6 +44,9 @@ impl Checker<'_> {
         match &node.kind {
             Kind::Map(entries) if has("object") => return Some(self.map(entries, schema, path, node.place)),
             Kind::List(items) if has("array") => return Some(self.list(items, schema, path)),
+            Kind::Bool(value) if has("boolean") && has("string") => {
+                return Some(Value::String(value.to_string()));
+            }
             Kind::Bool(value) if has("boolean") => return Some(Value::Bool(*value)),
             Kind::Text(text) if has("string") => return Some(Value::String(text.clone())),
             Kind::Number(number) if has("number") && has("string") => {

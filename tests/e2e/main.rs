@@ -3,12 +3,15 @@
 //! What cannot be had here: pods don't run, as there is no node; and EKS' own webhook is one of ours that does the same.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod autoscaling;
 mod calls;
+mod candidates;
 mod certificates;
 mod chart;
 mod corpus;
 mod documents;
 mod ending;
+mod everywhere;
 #[allow(dead_code, reason = "some of it is for the laws alone")]
 #[path = "../it/generated.rs"]
 mod generated;
@@ -18,6 +21,7 @@ mod kubelet;
 mod limits;
 mod new_namespaces;
 mod notes;
+mod odd_values;
 mod offline;
 mod pairwise;
 mod plain;

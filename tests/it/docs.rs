@@ -221,7 +221,7 @@ const ENDINGS: [&str; 12] = [
 #[test]
 fn every_metric_that_a_document_names_is_there() {
     let known = named();
-    let chart = document("charts/datadog-sidecar-injector/templates/deployment.yaml");
+    let chart = document("charts/datadog-sidecar-injector/templates/_pods.tpl");
     let mut count = 0;
     for name in
         ["README.md", "docs/operations.md", "docs/troubleshooting.md", "docs/security.md", "docs/design.md"]
@@ -247,7 +247,7 @@ fn every_metric_that_a_document_names_is_there() {
 /// The dashboard and the monitors ask for metrics by the names that Datadog's OpenMetrics check gives them.
 #[test]
 fn what_the_dashboard_and_the_monitors_ask_for_is_there() {
-    let chart = document("charts/datadog-sidecar-injector/templates/deployment.yaml");
+    let chart = document("charts/datadog-sidecar-injector/templates/_pods.tpl");
     let mut names = Vec::new();
     let mut kind = "";
     let text = metrics();

@@ -5,6 +5,7 @@
   "fullnameOverride": "",
   "nameOverride": "",
   "useFIPSAgent": false,
+  "commonLabels": {},
   "datadog": {
     "apiKeyExistingSecret": "datadog-secret",
     "appKeyExistingSecret": "",
@@ -107,6 +108,13 @@
   },
   "injector": {
     "replicas": 2,
+    "autoscaling": {
+      "enabled": false,
+      "create": true,
+      "minReplicas": 2,
+      "maxReplicas": 10,
+      "targetCPUUtilizationPercentage": 80
+    },
     "image": {
       "registry": "",
       "repository": "datadog-sidecar-injector",
@@ -115,16 +123,7 @@
       "pullPolicy": "IfNotPresent",
       "pullSecrets": []
     },
-    "resources": {
-      "requests": {
-        "cpu": "200m",
-        "memory": "256Mi"
-      },
-      "limits": {
-        "cpu": "200m",
-        "memory": "256Mi"
-      }
-    },
+    "resources": {},
     "certificates": {
       "mode": "selfManaged",
       "certManager": {
@@ -171,6 +170,11 @@
     "nodeSelector": {},
     "tolerations": [],
     "affinity": {},
+    "podSecurityContext": {},
+    "securityContext": {},
+    "hostNetwork": false,
+    "annotations": {},
+    "labels": {},
     "podAnnotations": {},
     "podLabels": {}
   }

@@ -21,18 +21,6 @@ datadog-sidecar-injector
 {{- toRawJson $given -}}
 {{- end -}}
 
-{{- define "datadog-sidecar-injector.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "datadog-sidecar-injector.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end -}}
-
-{{- define "datadog-sidecar-injector.labels" -}}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
-{{ include "datadog-sidecar-injector.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- end -}}
-
 {{- /* The configuration that the program reads: what it knows of the values, and no secret. Of other keys it gets the names alone, so
 that it can tell which have no effect. */ -}}
 {{- define "datadog-sidecar-injector.config" -}}
@@ -44,7 +32,7 @@ that it can tell which have no effect. */ -}}
 {{- $image := pick ($agents.image | default dict) "repository" "name" "tag" "tagSuffix" "digest" "pullPolicy" "pullSecrets" -}}
 {{- $knownAgent := pick $cluster "enabled" "tokenExistingSecret" "serviceName" "serviceNamespace" "servicePort" -}}
 {{- $knownController := pick $controller "enabled" "failurePolicy" "timeoutSeconds" "port" "containerRegistry" "agentSidecarInjection" -}}
-{{- range list (list $datadog (omit (.Values.datadog | default dict) "apiKey")) (list $knownAgent (omit $cluster "admissionController")) (list $knownController $controller) (list $top (omit .Values "datadog" "clusterAgent" "agents" "injector" "global" "fips")) -}}
+{{- range list (list $datadog (omit (.Values.datadog | default dict) "apiKey")) (list $knownAgent (omit $cluster "admissionController")) (list $knownController $controller) (list $top (omit .Values "datadog" "clusterAgent" "agents" "injector" "commonLabels" "global" "fips")) -}}
 {{-   $known := first . -}}
 {{-   range $key, $value := last . -}}
 {{-     $empty := and (not $value) (not (kindIs "bool" $value)) -}}
@@ -139,70 +127,10 @@ ca.crt: |
 {{- end -}}
 {{- end -}}
 
-{{- /* The injector's image, of the filled-in values under `values`. */ -}}
-{{- define "datadog-sidecar-injector.image" -}}
-{{- $image := .values.injector.image -}}
-{{- with $image.registry }}{{ . }}/{{ end }}{{ $image.repository }}
-{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end -}}
-{{- end -}}
-
-{{- define "datadog-sidecar-injector.pullSecrets" -}}
-{{- with .injector.image.pullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end -}}
-
-{{- /* What Pod Security's `restricted` asks of a pod, and a user that is nobody. */ -}}
-{{- define "datadog-sidecar-injector.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
-{{- define "datadog-sidecar-injector.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end -}}
-
-{{- /* A label selector as a CEL expression over the pod; it never fails, as a failure would pass the pod by in silence. */ -}}
-{{- define "datadog-sidecar-injector.cel" -}}
-{{- $terms := list -}}
-{{- range $key, $value := .matchLabels -}}
-{{-   $terms = append $terms (printf "has(object.metadata.labels) && %s in object.metadata.labels && object.metadata.labels[%s] == %s" (toRawJson $key) (toRawJson $key) (toRawJson $value)) -}}
-{{- end -}}
-{{- range .matchExpressions -}}
-{{-   $there := printf "has(object.metadata.labels) && %s in object.metadata.labels" (toRawJson .key) -}}
-{{-   $one := printf "%s && object.metadata.labels[%s] in %s" $there (toRawJson .key) (toRawJson (.values | default list)) -}}
-{{-   if eq .operator "In" -}}{{- $terms = append $terms $one -}}
-{{-   else if eq .operator "NotIn" -}}{{- $terms = append $terms (printf "!(%s)" $one) -}}
-{{-   else if eq .operator "Exists" -}}{{- $terms = append $terms $there -}}
-{{-   else if eq .operator "DoesNotExist" -}}{{- $terms = append $terms (printf "!(%s)" $there) -}}
-{{-   else -}}{{- fail (printf "a selector's operator is %q: must be In, NotIn, Exists or DoesNotExist" .operator) -}}
-{{-   end -}}
-{{- end -}}
-{{- join " && " $terms | default "true" -}}
-{{- end -}}
-
-{{- /* What the schema can't tell. */ -}}
-{{- define "datadog-sidecar-injector.validate" -}}
-{{- $controller := .clusterAgent.admissionController -}}
-{{- $port := int $controller.port -}}
-{{- if eq $port 10250 -}}{{- fail "clusterAgent.admissionController.port: must not be 10250, which on Fargate is the kubelet's" -}}{{- end -}}
-{{- if eq $port 8080 -}}{{- fail "clusterAgent.admissionController.port: must not be 8080, where the injector's probes and metrics are" -}}{{- end -}}
-{{- $certificates := .injector.certificates -}}
-{{- if and (eq $certificates.mode "files") (not $certificates.files.secretName) -}}{{- fail "injector.certificates.files.secretName: must name the Secret that holds tls.crt and tls.key, as mode is files" -}}{{- end -}}
-{{- if and .injector.rbac.namespaces (not .injector.rbac.kubelet.access) -}}
-{{-   fail "injector.rbac.kubelet.access: must be proxy, apiServer or none, as injector.rbac.namespaces lists namespaces; docs/security.md compares them" -}}
-{{- end -}}
-{{- range $index, $selector := $controller.agentSidecarInjection.selectors -}}
-{{-   if not (or $selector.objectSelector $selector.namespaceSelector) -}}
-{{-     fail (printf "clusterAgent.admissionController.agentSidecarInjection.selectors[%d]: needs an objectSelector or a namespaceSelector" $index) -}}
-{{-   end -}}
+{{- /* Whether a ConfigMap holds the configuration. */ -}}
+{{- define "datadog-sidecar-injector.fits" -}}
+{{- $length := include "datadog-sidecar-injector.config" . | len -}}
+{{- if gt $length 1048576 -}}
+{{-   fail (printf "clusterAgent.admissionController.agentSidecarInjection: the configuration has %d bytes, and a ConfigMap holds 1048576: let one selector stand for several, by operator In with a list of values" $length) -}}
 {{- end -}}
 {{- end -}}

@@ -52,6 +52,7 @@ pub(in crate::config) struct Injection {
     /// What annotations on a pod may change.
     pub(in crate::config) pod_overrides: Vec<PodOverride>,
     /// Namespaces whose pods are never touched. The injector's own is excluded besides.
+    #[schemars(inner(regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")))]
     pub(in crate::config) excluded_namespaces: Vec<String>,
 }
 

@@ -1,28 +1,36 @@
 //! `injector`: what concerns the injector itself and not the sidecars. The chart reads it; of the program's concern is what agents may
 //! ask of the kubelet.
 
-use super::Scalar;
+use super::{
+    Label, Scalar, Text,
+    replicas::{Affinity, Amounts, Autoscaling, Budget, ContainerSecurity, PodSecurity, Spread, Toleration},
+    scalar,
+};
 use crate::config::PullPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What concerns the injector itself and not the sidecars. Read by the chart alone, but for `rbac.kubelet.access`.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct Injector {
-    /// How many pods of the injector.
+    /// How many pods of the injector, where `autoscaling` is off.
     #[schemars(range(min = 1, max = 20))]
-    replicas: u8,
+    pub(in crate::config) replicas: u8,
+    /// Who says how many, if not the chart.
+    pub(in crate::config) autoscaling: Autoscaling,
     /// The injector's own image.
     pub(in crate::config) image: Image,
     /// Requests and limits of the injector.
-    resources: Amounts,
+    pub(in crate::config) resources: Amounts,
     /// Where the certificate of the webhook comes from.
-    certificates: Certificates,
+    pub(in crate::config) certificates: Certificates,
     /// What the injector logs: `off`, `error`, `warn`, `info`, `debug`, `trace`, or a list such as `info,kube=debug`.
-    log_level: String,
+    #[schemars(regex(
+        pattern = r"^ *([A-Za-z0-9_:-]+=)?(off|error|warn|info|debug|trace|OFF|ERROR|WARN|INFO|DEBUG|TRACE) *(, *([A-Za-z0-9_:-]+=)?(off|error|warn|info|debug|trace|OFF|ERROR|WARN|INFO|DEBUG|TRACE) *)*$"
+    ))]
+    pub(in crate::config) log_level: String,
     /// How long it goes on answering after it was told to end, such as `10s`: at most 15 seconds, so that it ends within its
     /// grace period of 45.
     #[schemars(regex(pattern = r"^([0-9]|1[0-5])s$"))]
@@ -30,7 +38,7 @@ pub(in crate::config) struct Injector {
     /// The proof, after each installation and upgrade and by `helm test`, that the API server reaches the injector.
     probe: Probe,
     /// How many of the injector's pods may be evicted at a time.
-    pod_disruption_budget: Budget,
+    pub(in crate::config) pod_disruption_budget: Budget,
     /// Who may reach the injector's pods, and whom they may reach.
     network_policy: NetworkPolicy,
     /// What the injector and the agents may do in the cluster.
@@ -38,22 +46,39 @@ pub(in crate::config) struct Injector {
     /// The MutatingWebhookConfiguration.
     webhook_configuration: WebhookConfiguration,
     /// The injector's ServiceAccount.
-    service_account: ServiceAccount,
+    pub(in crate::config) service_account: ServiceAccount,
     /// The PriorityClass of the injector's pods.
-    priority_class_name: String,
+    #[schemars(regex(pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
+    pub(in crate::config) priority_class_name: Scalar,
     /// How the injector's pods are spread. Where not given: over zones and over nodes, as far as possible.
     #[serde(skip_serializing_if = "Option::is_none")]
-    topology_spread_constraints: Option<Vec<Map<String, Value>>>,
+    topology_spread_constraints: Option<Vec<Spread>>,
     /// The labels of the nodes that the injector's pods run on.
-    node_selector: BTreeMap<String, String>,
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) node_selector: BTreeMap<String, Label>,
     /// The taints that the injector's pods tolerate.
-    tolerations: Vec<Map<String, Value>>,
+    tolerations: Vec<Toleration>,
     /// The affinity of the injector's pods.
-    affinity: Map<String, Value>,
+    affinity: Affinity,
+    /// What the injector's pods may do: key by key over what is told here. `null` takes one out.
+    pod_security_context: PodSecurity,
+    /// What the injector's containers may do; likewise.
+    security_context: ContainerSecurity,
+    /// Not to be had: run the replicas on Fargate, where the API server reaches pods at an address of the VPC whatever the network of other
+    /// nodes is.
+    pub(in crate::config) host_network: bool,
+    /// More annotations of every object of the chart.
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) annotations: BTreeMap<String, Text>,
+    /// More labels of every object of the chart and of the injector's pods, over `commonLabels`.
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) labels: BTreeMap<String, Label>,
     /// More annotations of the injector's pods.
-    pod_annotations: BTreeMap<String, String>,
-    /// More labels of the injector's pods.
-    pod_labels: BTreeMap<String, String>,
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) pod_annotations: BTreeMap<String, Text>,
+    /// More labels of the injector's pods. Of those that the chart sets, the ones by which it selects its pods stay.
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) pod_labels: BTreeMap<String, Label>,
 }
 
 /// The injector's own image.
@@ -61,11 +86,16 @@ pub(in crate::config) struct Injector {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct Image {
     /// The registry you push it to, with a path where it has one. Where empty, nodes look for the image by its name alone.
-    registry: String,
+    #[schemars(regex(
+        pattern = "^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*)?$"
+    ))]
+    pub(in crate::config) registry: String,
     /// Its name in that registry.
-    repository: String,
+    #[schemars(regex(pattern = "^[a-z0-9]+([._/-]+[a-z0-9]+)*$"))]
+    pub(in crate::config) repository: String,
     /// Its tag. Where empty: the version of the chart.
-    tag: Scalar,
+    #[schemars(regex(pattern = "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"))]
+    pub(in crate::config) tag: Scalar,
     /// Its digest, such as `sha256:…`. It wins over the tag.
     #[schemars(regex(pattern = "^(sha256:[0-9a-f]{64})?$"))]
     pub(in crate::config) digest: String,
@@ -80,36 +110,26 @@ pub(in crate::config) struct Image {
 #[serde(deny_unknown_fields)]
 struct Named {
     /// The name of the Secret.
-    name: String,
-}
-
-/// Requests and limits of a container.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Amounts {
-    /// What is set aside, by resource.
-    requests: BTreeMap<String, Scalar>,
-    /// What it may use at most, by resource.
-    limits: BTreeMap<String, Scalar>,
+    name: Scalar,
 }
 
 /// Where the certificate of the webhook comes from.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Certificates {
+pub(in crate::config) struct Certificates {
     /// `selfManaged`: the injector looks after a CA of its own. `certManager`: cert-manager does. `files`: a Secret that
     /// somebody else fills.
-    mode: CertificateMode,
+    pub(in crate::config) mode: CertificateMode,
     /// With `certManager`.
-    cert_manager: CertManager,
+    pub(in crate::config) cert_manager: CertManager,
     /// With `files`.
-    files: Files,
+    pub(in crate::config) files: Files,
 }
 
 /// Where the certificate of the webhook comes from.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-enum CertificateMode {
+pub(in crate::config) enum CertificateMode {
     #[default]
     SelfManaged,
     CertManager,
@@ -119,17 +139,17 @@ enum CertificateMode {
 /// The certificate by cert-manager.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct CertManager {
+pub(in crate::config) struct CertManager {
     /// Who signs it. Where it has no name: a CA that cert-manager makes for this alone.
-    issuer_ref: IssuerRef,
+    pub(in crate::config) issuer_ref: IssuerRef,
 }
 
 /// An issuer of cert-manager.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct IssuerRef {
+pub(in crate::config) struct IssuerRef {
     /// The issuer.
-    name: String,
+    pub(in crate::config) name: Scalar,
     /// `Issuer` or `ClusterIssuer`.
     kind: String,
     /// Its API group.
@@ -139,11 +159,11 @@ struct IssuerRef {
 /// The certificate by somebody else.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Files {
+pub(in crate::config) struct Files {
     /// The Secret of the release namespace that holds `tls.crt` and `tls.key`, for `SERVICE.NAMESPACE.svc`.
-    secret_name: String,
+    pub(in crate::config) secret_name: Scalar,
     /// The certificates of the CA, in PEM. Where empty, somebody else writes the `caBundle` of the webhook configuration.
-    ca_bundle: String,
+    pub(in crate::config) ca_bundle: String,
 }
 
 /// The proof that the API server reaches the injector.
@@ -158,17 +178,6 @@ struct Probe {
     /// Requests and limits of its pod. Where left out: those of the injector.
     #[serde(skip_serializing_if = "Option::is_none")]
     resources: Option<Amounts>,
-}
-
-/// How many pods may be evicted at a time.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Budget {
-    /// Whether there is a PodDisruptionBudget.
-    enabled: bool,
-    /// How many pods may be evicted at a time.
-    #[schemars(range(min = 1))]
-    max_unavailable: u8,
 }
 
 /// Who may reach the injector's pods, and whom they may reach.
@@ -234,33 +243,38 @@ impl Default for WebhookConfiguration {
 /// A ServiceAccount.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ServiceAccount {
+pub(in crate::config) struct ServiceAccount {
     /// Its annotations.
-    annotations: BTreeMap<String, String>,
+    #[schemars(transform = scalar::keys)]
+    pub(in crate::config) annotations: BTreeMap<String, Text>,
 }
 
 impl Default for Injector {
     fn default() -> Self {
-        let amounts =
-            || BTreeMap::from([("cpu", "200m"), ("memory", "256Mi")].map(|(k, v)| (k.to_owned(), v.into())));
         Self {
             replicas: 2,
+            autoscaling: Autoscaling::default(),
             image: Image::default(),
-            resources: Amounts { requests: amounts(), limits: amounts() },
+            resources: Amounts::default(),
             certificates: Certificates::default(),
             log_level: "info".into(),
             drain_delay: "10s".into(),
             probe: Probe::default(),
-            pod_disruption_budget: Budget { enabled: true, max_unavailable: 1 },
+            pod_disruption_budget: Budget::default(),
             network_policy: NetworkPolicy::default(),
             rbac: Rbac::default(),
             webhook_configuration: WebhookConfiguration::default(),
             service_account: ServiceAccount::default(),
-            priority_class_name: String::new(),
+            priority_class_name: Scalar::default(),
             topology_spread_constraints: None,
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
-            affinity: Map::new(),
+            affinity: Affinity::default(),
+            pod_security_context: PodSecurity::default(),
+            security_context: ContainerSecurity::default(),
+            host_network: false,
+            annotations: BTreeMap::new(),
+            labels: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
             pod_labels: BTreeMap::new(),
         }
@@ -298,14 +312,8 @@ impl Default for Rbac {
     }
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self { enabled: true, max_unavailable: 1 }
-    }
-}
-
 impl Default for IssuerRef {
     fn default() -> Self {
-        Self { name: String::new(), kind: "Issuer".into(), group: "cert-manager.io".into() }
+        Self { name: Scalar::default(), kind: "Issuer".into(), group: "cert-manager.io".into() }
     }
 }

@@ -1,6 +1,6 @@
 //! What the file has in common with Kubernetes' own objects, field by field as the API server accepts them.
 
-use super::Scalar;
+use super::{Scalar, scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::config) struct LabelSelector {
     /// Labels and the value that each must have.
+    #[schemars(transform = scalar::labels)]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(in crate::config) match_labels: BTreeMap<String, String>,
     /// Further requirements.

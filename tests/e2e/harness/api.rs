@@ -149,9 +149,9 @@ impl Api {
 fn collection(object: &Value) -> String {
     let (version, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
     let api = if version == "v1" { "/api" } else { "/apis" };
-    let plural = match kind {
-        "NetworkPolicy" => "networkpolicies".to_owned(),
-        _ => format!("{}s", kind.to_lowercase()),
+    let plural = match kind.strip_suffix("Policy") {
+        Some(kind) => format!("{}policies", kind.to_lowercase()),
+        None => format!("{}s", kind.to_lowercase()),
     };
     match object.pointer("/metadata/namespace").and_then(Value::as_str) {
         Some(namespace) => format!("{api}/{version}/namespaces/{namespace}/{plural}"),

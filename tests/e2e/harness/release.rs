@@ -32,6 +32,19 @@ pub struct Release {
     _alone: MutexGuard<'static, ()>,
 }
 
+/// A test that fails leaves nothing to those after it.
+impl Drop for Release {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.try_helm(&["uninstall", "injector", "--no-hooks", "--ignore-not-found"]);
+        let wide = "clusterrole,clusterrolebinding,mutatingwebhookconfiguration";
+        let ours = format!("app.kubernetes.io/name={NAME}");
+        self.try_kubectl(&["delete", wide, "--selector", &ours]);
+    }
+}
+
 impl Release {
     /// A namespace with Pod Security `restricted`; nothing is installed.
     pub async fn new(namespace: &str) -> Self {
@@ -199,6 +212,7 @@ impl Release {
             ("v1", "ServiceAccount", NAME),
             ("v1", "Service", NAME),
             ("policy/v1", "PodDisruptionBudget", NAME),
+            ("autoscaling/v2", "HorizontalPodAutoscaler", NAME),
             ("apps/v1", "Deployment", NAME),
         ] {
             wait::until(&format!("the end of {kind} {name}"), async || {

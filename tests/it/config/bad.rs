@@ -201,6 +201,28 @@ fn what_the_chart_would_refuse_of_the_injector() {
             ],
         ),
         ("injector: {image: {digest: abc}}", &[&format!("1:28: injector.image.digest: {DIGEST}")]),
+        (
+            "injector: {hostNetwork: true}",
+            &[
+                "1:25: injector.hostNetwork: is not to be had: where the control plane does not reach pods on nodes, run the replicas on Fargate, whose pods have addresses of the VPC; docs/operations.md says how",
+            ],
+        ),
+        (
+            "injector: {autoscaling: {enabled: true, minReplicas: 3, maxReplicas: 2}}",
+            &["1:54: injector.autoscaling.minReplicas: must be at most maxReplicas, which is 2, not 3"],
+        ),
+        (
+            "injector: {certificates: {files: {secretName: tls}}}",
+            &[
+                "1:47: injector.certificates.files.secretName: is for mode files: change injector.certificates.mode, or take the key out",
+            ],
+        ),
+        (
+            "commonLabels: {team: a b}",
+            &[
+                "1:22: commonLabels.team: is no label value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at each end",
+            ],
+        ),
     ]);
 }
 
