@@ -82,7 +82,7 @@ async fn judge(release: &Release, values: &str, then: &Then) -> Result<(), Strin
     let of = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).collect::<Vec<_>>();
     match then {
         Has(kind, pointer, expected) => {
-            let at = |object: &Value| object.pointer(pointer).cloned().unwrap_or_default();
+            let at = |object: &serde_json::Value| object.pointer(pointer).cloned().unwrap_or_default();
             let found: Vec<_> = of(kind).into_iter().map(at).collect();
             let right = found.contains(expected);
             if right { Ok(()) } else { Err(format!("{kind} has {found:?}, not {expected}")) }
