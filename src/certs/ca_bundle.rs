@@ -29,7 +29,7 @@ use std::{
 use tokio::time::Instant;
 
 /// The least time between two of our writes: somebody who undoes each one must not make it a race.
-const WRITE_PAUSE: Duration = Duration::from_secs(3);
+const WRITE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a bundle that others share has trusted us before API servers count as having learnt of it.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -68,6 +68,10 @@ pub(super) struct CaBundle {
     written: Option<Instant>,
     strangers: Strangers,
     owner: Option<Owner>,
+    /// Whether the cluster lets us write an owner.
+    may_own: bool,
+    /// Whether an owner of before was taken out, where there is to be none.
+    disowned: bool,
     /// Whether there are CAs of ours: without any nothing is written.
     keeps: bool,
     /// Since when every entry trusts what is served.
@@ -127,6 +131,8 @@ impl CaBundle {
             written: None,
             strangers: Strangers::default(),
             owner: None,
+            may_own: true,
+            disowned: false,
             keeps: false,
             trusted: None,
         }
@@ -148,7 +154,7 @@ impl CaBundle {
         }
         self.in_place = read;
         self.asked = true;
-        if self.names.owned && self.owner.is_none() && self.in_place.is_some() {
+        if self.names.owned && self.may_own && self.owner.is_none() && self.in_place.is_some() {
             // Without an owner all works but that the configuration outlives its namespace.
             match ask("read the namespace", self.webhook.owner()).await {
                 Ok(owner) => self.owner = Some(owner),
@@ -173,19 +179,45 @@ impl CaBundle {
         let (now, bundles) = (Instant::now(), self.bundles());
         let others = bundles.iter().flatten().filter(|ca| !own.contains(ca) && !gone.contains(ca));
         self.strangers.look(now, others);
+        if bundles.iter().any(|bundle| own.iter().any(|ca| !bundle.contains(ca))) {
+            self.strangers.renew(now);
+        }
         let wanted: Vec<_> = own.iter().chain(self.strangers.staying(now)).collect();
         let right = |bundle: &Vec<CertificateDer<'_>>| {
             bundle.len() == wanted.len() && wanted.iter().all(|ca| bundle.contains(ca))
         };
-        if bundles.iter().all(right) && in_place.has_owner(self.owner.as_ref()) {
+        let owned = match (self.names.owned, &self.owner) {
+            // Nothing is known of the namespace, or we may not make it the owner.
+            (true, None) => true,
+            (true, Some(owner)) => in_place.has_owner(owner),
+            // What somebody else has written stays: it is tried once.
+            (false, _) => self.disowned || !in_place.is_owned_by(&self.names.namespace),
+        };
+        if bundles.iter().all(right) && owned {
             return Ok(Progress::Done);
         }
         if self.written.is_some_and(|at| at.elapsed() < WRITE_PAUSE) {
             return Ok(Progress::Later);
         }
         let text: String = wanted.iter().map(|ca| pem(ca)).collect();
-        let writing = self.webhook.write(in_place, &text, self.owner.as_ref());
-        let Some(written) = ask("write caBundle", writing).await? else { return Ok(Progress::Again) };
+        let mut written =
+            ask("write caBundle", self.webhook.write(in_place, &text, self.owner.as_ref())).await;
+        let refused = |written: &Result<_, Problem>| matches!(written, Err(Problem::Api(_, why)) if why.contains("ownerRef"));
+        if refused(&written) {
+            // Where admission plugin OwnerReferencesPermissionEnforcement is on, who may not delete an object gives it no owner.
+            written = ask("write caBundle", self.webhook.write(in_place, &text, None)).await;
+            if written.is_ok() {
+                let configuration = &self.names.configuration;
+                tracing::info!(
+                    configuration,
+                    "The webhook configuration gets no owner: the cluster does not allow it"
+                );
+                self.owner = None;
+                self.may_own = false;
+            }
+        }
+        let Some(written) = written? else { return Ok(Progress::Again) };
+        self.disowned = true;
         let (configuration, entries) = (&self.names.configuration, written.entries.len());
         tracing::info!(configuration, entries, cas = wanted.len(), "Wrote caBundle");
         self.in_place = Some(written);

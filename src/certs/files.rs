@@ -17,8 +17,8 @@ pub const EVERY: Duration = Duration::from_secs(2);
 /// How long a new pair waits until API servers have learnt to trust it, once `caBundle` says so.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// How long it waits for `caBundle` to say so.
-const HELD: Duration = Duration::from_secs(60);
+/// How long before the end of the pair that is served it waits no more for `caBundle` to say so.
+const MARGIN: Duration = Duration::from_secs(300);
 
 /// The chain's file.
 const CHAIN: &str = "tls.crt";
@@ -49,7 +49,6 @@ pub struct Files {
 #[derive(Debug)]
 struct Held {
     content: Content,
-    since: Instant,
     trusted: Option<Instant>,
 }
 
@@ -108,18 +107,18 @@ impl Files {
 
     /// Whether it is too early for a new pair.
     fn holds_back(&mut self, pair: &Pair, content: &Content, now: SystemTime) -> bool {
-        let Some(trust) = self.trust.as_ref().filter(|_| self.served.ready(now).is_ok()) else {
+        let Some(trust) = self.trust.as_ref().filter(|_| self.served.ready(now + MARGIN).is_ok()) else {
             return false;
         };
         let held = match &mut self.held {
             Some(held) if held.content == *content => held,
-            held => held.insert(Held { content: content.clone(), since: Instant::now(), trusted: None }),
+            held => held.insert(Held { content: content.clone(), trusted: None }),
         };
         if trust.would_trust(pair) {
             held.trusted.get_or_insert_with(Instant::now).elapsed() < SETTLE
         } else {
             held.trusted = None;
-            held.since.elapsed() < HELD
+            true
         }
     }
 

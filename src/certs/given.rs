@@ -33,6 +33,8 @@ pub struct Given {
     bundle: CaBundle,
     cas: Vec<CertificateDer<'static>>,
     complaint: Option<String>,
+    /// What is wrong with the file.
+    bad_file: bool,
 }
 
 impl Given {
@@ -45,7 +47,7 @@ impl Given {
         status: Arc<Status>,
     ) -> Self {
         let bundle = CaBundle::new(client.clone(), names.clone(), served, status);
-        Self { client, names, file, bundle, cas: Vec::new(), complaint: None }
+        Self { client, names, file, bundle, cas: Vec::new(), complaint: None, bad_file: false }
     }
 
     /// Keeps it right until the end.
@@ -56,7 +58,7 @@ impl Given {
             while let Some(Some(_)) = changes.next().now_or_never() {
                 read_at = None;
             }
-            let changed = self.read_file().await;
+            let (changed, mut wait) = (self.read_file().await, EVERY);
             let due = read_at.is_none_or(|at| at.elapsed() >= POLL) || changed;
             if due && retry_at.elapsed() > Duration::ZERO {
                 let Some(kept) = stop.run_until_cancelled(self.keep()).await else { break };
@@ -65,7 +67,10 @@ impl Given {
                         (read_at, pause) = (Some(Instant::now()), PAUSE);
                         self.complaint = None;
                     }
-                    Ok(Progress::Again | Progress::Later) => read_at = None,
+                    Ok(Progress::Again | Progress::Later) => {
+                        read_at = None;
+                        wait = PAUSE;
+                    }
                     Err(problem) => {
                         read_at = None;
                         retry_at = Instant::now() + pause;
@@ -78,7 +83,7 @@ impl Given {
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(_) = changes.next() => read_at = None,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
@@ -95,8 +100,10 @@ impl Given {
             CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
         cas.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
         cas.dedup();
+        if std::mem::replace(&mut self.bad_file, cas.is_empty()) != cas.is_empty() && cas.is_empty() {
+            tracing::error!(file = %self.file.display(), "The file of the CA holds no certificate in PEM");
+        }
         if cas.is_empty() {
-            self.complain(&format!("{} holds no certificate in PEM", self.file.display()));
             return false;
         }
         let changed = cas != self.cas;

@@ -166,20 +166,23 @@ impl SelfManaged {
 fn changes(client: &Client, names: &Names, secret: &str) -> impl Stream<Item = ()> + Unpin + use<> {
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &names.namespace);
     let only = watcher::Config::default().fields(&format!("metadata.name={secret}"));
-    let secret = watcher(secrets, only).default_backoff().map(|event| event.map(drop));
-    let configuration = ca_bundle::changes(client, names);
-    let mut trouble = Trouble::new("watch the Secret of the CAs and the webhook configuration");
-    futures::stream::select(secret.boxed(), configuration.boxed()).filter_map(move |event| {
-        let told = match event {
-            Ok(()) => {
-                trouble.over();
-                Some(())
-            }
-            Err(error) => {
-                trouble.failed(&error);
-                None
-            }
-        };
-        std::future::ready(told)
-    })
+    let secret = told(watcher(secrets, only).default_backoff(), "watch the Secret of the CAs");
+    let configuration = told(ca_bundle::changes(client, names), "watch the webhook configuration");
+    futures::stream::select(secret, configuration)
+}
+
+/// The changes alone; what goes wrong is told.
+fn told<T>(
+    events: impl Stream<Item = Result<T, watcher::Error>> + Send + 'static,
+    what: &'static str,
+) -> impl Stream<Item = ()> + Unpin {
+    let mut trouble = Trouble::new(what);
+    let changes = events.filter_map(move |event| {
+        match &event {
+            Ok(_) => trouble.over(),
+            Err(error) => trouble.failed(error),
+        }
+        std::future::ready(event.ok().map(drop))
+    });
+    Box::pin(changes)
 }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 /// How long one stays after it was first seen. A replica that needs it longer puts it back.
 pub(super) const STAY: Duration = Duration::from_secs(3600);
 
-/// The most that stay.
-const MOST: usize = 8;
+/// The most that stay: more than any bundle of a company has.
+const MOST: usize = 256;
 
 /// Those that were seen, and when first.
 #[derive(Debug, Default)]
@@ -31,6 +31,11 @@ impl Strangers {
             found.push((ca.clone(), since));
         }
         self.0 = found;
+    }
+
+    /// Lets all of them stay for another while: where others have just dropped a CA in use, they may be about to drop another one.
+    pub(super) fn renew(&mut self, now: Instant) {
+        self.0.iter_mut().for_each(|(_, since)| *since = now);
     }
 
     /// Those that stay.
@@ -69,12 +74,17 @@ mod tests {
         look(&mut strangers, &[]);
         look(&mut strangers, &[2, 3]);
         assert_eq!(staying(&strangers), [2, 3], "whoever put them back needs them");
+        tokio::time::advance(STAY).await;
+        assert_eq!(staying(&strangers), [0; 0]);
+        strangers.renew(Instant::now());
+        assert_eq!(staying(&strangers), [2, 3]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn any_number_of_them_is_not_kept() {
         let mut strangers = Strangers::default();
-        let all: Vec<_> = (2..200).map(ca).collect();
+        let all: Vec<CertificateDer<'static>> =
+            (0..1000_u16).map(|n| n.to_be_bytes().to_vec().into()).collect();
         strangers.look(Instant::now(), all.iter());
         assert_eq!(staying(&strangers).len(), MOST);
     }

@@ -3,9 +3,10 @@
 use super::Pair;
 use rustls::{
     CertificateError, Error, RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
     crypto::ring::default_provider,
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 use std::{
     sync::Arc,
@@ -35,13 +36,20 @@ pub(super) fn check(
         return Err(unknown());
     };
     let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
-    match verifier.verify_server_cert(leaf, chain.as_slice(), &name, &[], now) {
+    let checked = verifier.verify_server_cert(leaf, chain.as_slice(), &name, &[], now);
+    // A CA's own certificate, as `openssl req -x509` makes them, this check never takes for a server's, and the API server does.
+    let is_own_ca = x509_parser::parse_x509_certificate(leaf).is_ok_and(|(_, leaf)| leaf.is_ca());
+    match checked {
         // Of another CA of the same name the signature is wrong. A certificate that signs itself may be in the bundle as it is.
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
             if !bundle.contains(leaf) =>
         {
-            Err(unknown())
+            return Err(unknown());
         }
+        Err(_) if is_own_ca && !bundle.contains(leaf) => return Err(unknown()),
+        _ => {}
+    }
+    match ParsedCertificate::try_from(leaf).and_then(|leaf| verify_server_name(&leaf, &name)) {
         Err(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => Err(format!("the certificate being served is not for {host}")),
@@ -89,6 +97,24 @@ mod tests {
         let ours = ca();
         let error = checked(&pair(&ours, "localhost"), &[&ours]).unwrap_err();
         assert_eq!(error, format!("the certificate being served is not for {HOST}"));
+    }
+
+    #[test]
+    fn a_ca_that_is_served_itself_is_checked_like_any_other() {
+        let made = |host: &str| {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let own = params.self_signed(&key).unwrap().der().clone();
+            (Pair::new(vec![own.clone()], key.serialize_der().try_into().unwrap()).unwrap(), own)
+        };
+        let ((pair, own), (other, yesterdays)) = (made(HOST), made("localhost"));
+        let check = |pair: &Pair, bundle: &CertificateDer<'static>| {
+            super::check(pair, std::slice::from_ref(bundle), HOST, SystemTime::now())
+        };
+        assert_eq!(check(&pair, &own), Ok(()));
+        assert!(check(&pair, &yesterdays).unwrap_err().contains("does not hold the CA"));
+        assert!(check(&other, &yesterdays).unwrap_err().contains("is not for"));
     }
 
     #[test]

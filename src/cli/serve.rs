@@ -39,14 +39,14 @@ pub(super) struct Serve {
     #[arg(long, env, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the ReplicaSet of the own pod, so that
-    /// an upgrade of the release takes it from no replica. Needs POD_NAME.
-    #[arg(long, env, value_name = "NAME", requires = "pod_name")]
+    /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the Deployment, so that an upgrade of
+    /// the release takes it from no replica.
+    #[arg(long, env, value_name = "NAME", requires = "deployment")]
     config_map: Option<String>,
 
-    /// The own pod.
-    #[arg(long, env, value_name = "NAME", hide = true)]
-    pod_name: Option<String>,
+    /// With --config-map: the Deployment of the own pod.
+    #[arg(long, env, value_name = "NAME")]
+    deployment: Option<String>,
 
     /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
@@ -116,7 +116,7 @@ impl Serve {
         let Self {
             config,
             config_map,
-            pod_name,
+            deployment,
             kubernetes_version,
             watch_secrets,
             own_namespace,
@@ -165,8 +165,9 @@ impl Serve {
         if let Some(client) = client {
             let version_given = kubernetes_version.is_some();
             checks.extend(watch_cluster(&client, version_given, &rules, &seen, &mut tasks));
-            if let (Some(config_map), Some(pod)) = (config_map.clone(), pod_name.clone()) {
-                let names = cluster::config_map::Names { namespace: own_namespace.clone(), config_map, pod };
+            if let (Some(config_map), Some(deployment)) = (config_map.clone(), deployment.clone()) {
+                let namespace = own_namespace.clone();
+                let names = cluster::config_map::Names { namespace, config_map, deployment };
                 let client = client.clone();
                 tasks.spawn("config map", |stop| cluster::config_map::keep(client, names, stop));
             }

@@ -1,14 +1,14 @@
-//! Keeps the ConfigMap of our configuration as long as the ReplicaSet whose pods read it. Another configuration is another ConfigMap,
-//! and Helm deletes what is no longer in its manifest: a replica of before that starts again would find nothing to read.
+//! Keeps the ConfigMap of our configuration as long as the Deployment. Another configuration is another ConfigMap, and Helm deletes what is
+//! no longer in its manifest: a replica of before that starts again would find nothing to read.
+//!
+//! Not as long as the ReplicaSet whose pods read it: who deletes that to have another one made would lose the ConfigMap with it.
 
-use super::FIELD_MANAGER;
-use k8s_openapi::{
-    api::core::v1::{ConfigMap, Pod},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
-};
+use super::{FIELD_MANAGER, trouble::Trouble};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
+    core::ObjectMeta,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,78 +21,74 @@ const KEEP: (&str, &str) = ("helm.sh/resource-policy", "keep");
 /// How long one answer of the API server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`].
+/// How often it is looked at: a rollback of Helm's takes away what Helm does not know.
+const EVERY: Duration = Duration::from_secs(120);
+
+/// The pause after the first failure; it doubles up to [`EVERY`].
 const PAUSE: Duration = Duration::from_secs(1);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// The ConfigMap, and the pod that reads it.
+/// The ConfigMap, and the Deployment that it goes with.
 #[derive(Clone, Debug)]
 pub struct Names {
     /// The namespace of both.
     pub namespace: String,
     /// The ConfigMap.
     pub config_map: String,
-    /// Our own pod.
-    pub pod: String,
+    /// The Deployment of our own pod.
+    pub deployment: String,
 }
 
-/// Makes the ReplicaSet of our pod an owner of the ConfigMap, once, and ends when told to.
+/// Keeps the Deployment an owner of the ConfigMap until the end.
 pub async fn keep(client: Client, names: Names, stop: CancellationToken) {
-    let mut pause = PAUSE;
+    let (mut pause, mut trouble) = (PAUSE, Trouble::new("keep the ConfigMap for replicas that start again"));
     while let Some(kept) = stop.run_until_cancelled(adopt(&client, &names)).await {
-        match kept {
-            Ok(Some(owner)) => {
-                let (config_map, replica_set) = (&names.config_map, owner.name);
-                tracing::debug!(config_map, replica_set, "The ConfigMap stays as long as the ReplicaSet");
-                break;
+        let wait = match kept {
+            Ok(()) => {
+                trouble.over();
+                pause = PAUSE;
+                EVERY
             }
-            Ok(None) => break,
             Err(problem) => {
-                let (config_map, retry) = (&names.config_map, pause.as_secs());
-                tracing::info!(
-                    config_map,
-                    problem,
-                    retry,
-                    "Could not keep the ConfigMap for replicas that start again"
-                );
-                let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                trouble.failed(&problem);
+                let wait = pause;
+                pause = (pause * 2).min(EVERY);
+                wait
             }
-        }
+        };
+        let _ = stop.run_until_cancelled(tokio::time::sleep(wait)).await;
     }
-    stop.cancelled().await;
 }
 
-/// `None` where no ReplicaSet made the pod.
-async fn adopt(client: &Client, names: &Names) -> Result<Option<OwnerReference>, String> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
-    let pod = asked(pods.get_metadata(&names.pod)).await?;
-    let owners = pod.metadata.owner_references.unwrap_or_default();
-    let Some(owner) = owners.into_iter().find(|owner| owner.kind == "ReplicaSet") else { return Ok(None) };
+async fn adopt(client: &Client, names: &Names) -> Result<(), String> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
+    let deployment = asked(deployments.get_metadata(&names.deployment)).await?.metadata;
+    let uid = deployment.uid.unwrap_or_default();
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &names.namespace);
-    let found = asked(config_maps.get_metadata(&names.config_map)).await?.metadata;
-    if found.owner_references.iter().flatten().any(|other| other.uid == owner.uid) {
-        return Ok(Some(owner));
+    if is_kept(&asked(config_maps.get_metadata(&names.config_map)).await?.metadata, &uid) {
+        return Ok(());
     }
-    // One manager for each ReplicaSet: each owns its own entry of the list.
-    let manager = format!("{FIELD_MANAGER}-{}", owner.uid);
-    let params = PatchParams::apply(&manager).force();
-    asked(config_maps.patch_metadata(&names.config_map, &params, &Patch::Apply(document(names, &owner))))
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    asked(config_maps.patch_metadata(&names.config_map, &params, &Patch::Apply(document(names, &uid))))
         .await?;
-    Ok(Some(owner))
+    Ok(())
+}
+
+fn is_kept(found: &ObjectMeta, uid: &str) -> bool {
+    let annotation = found.annotations.as_ref().and_then(|all| all.get(KEEP.0));
+    annotation.is_some_and(|value| value == KEEP.1)
+        && found.owner_references.iter().flatten().any(|owner| owner.uid == uid)
 }
 
 /// What we own of the ConfigMap.
-fn document(names: &Names, owner: &OwnerReference) -> Value {
-    let OwnerReference { api_version, kind, name, uid, .. } = owner;
+fn document(names: &Names, uid: &str) -> Value {
+    let owner = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": names.deployment, "uid": uid});
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": names.config_map,
             "annotations": { KEEP.0: KEEP.1 },
-            "ownerReferences": [{"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}],
+            "ownerReferences": [owner],
         },
     })
 }

@@ -35,8 +35,8 @@ pub struct InPlace {
     pub entries: Vec<Entry>,
     /// The names of those that lead somewhere else.
     pub foreign: Vec<String>,
-    /// The uids of those with which it goes.
-    owners: Vec<String>,
+    /// Names and uids of the namespaces with which it goes.
+    owners: Vec<(String, String)>,
     /// Whether Argo CD tracks it, which then neither prunes nor deletes what has an owner.
     tracked: bool,
 }
@@ -58,9 +58,15 @@ pub struct Entry {
 }
 
 impl InPlace {
-    /// Whether it goes with its owner, where there is to be one.
-    pub fn has_owner(&self, owner: Option<&Owner>) -> bool {
-        self.owner(owner).is_none_or(|owner| self.owners.contains(&owner.uid))
+    /// Whether it goes with its owner, where there is to be one; what Argo CD tracks is to have none.
+    pub fn has_owner(&self, owner: &Owner) -> bool {
+        let there = self.owners.iter().any(|(_, uid)| *uid == owner.uid);
+        there != self.tracked
+    }
+
+    /// Whether a namespace of this name owns it.
+    pub fn is_owned_by(&self, namespace: &str) -> bool {
+        self.owners.iter().any(|(name, _)| name == namespace)
     }
 
     fn owner<'o>(&self, owner: Option<&'o Owner>) -> Option<&'o Owner> {
@@ -141,7 +147,8 @@ impl Webhook {
             name: entry.name,
             bundle: entry.client_config.ca_bundle.unwrap_or_default().0,
         };
-        let owners = found.metadata.owner_references.unwrap_or_default().into_iter().map(|owner| owner.uid);
+        let owners = found.metadata.owner_references.unwrap_or_default().into_iter();
+        let owners = owners.filter(|owner| owner.kind == "Namespace").map(|owner| (owner.name, owner.uid));
         InPlace {
             version: found.metadata.resource_version,
             entries: entries.into_iter().map(entry).collect(),

@@ -146,7 +146,11 @@ impl<R: Reviewer> Reviews<R> {
         if answer.1.decision.reason() == Some(SkipReason::NamespaceUnknown) {
             let namespace = &answer.1.about.namespace;
             self.news.wait(&self.seen, namespace, deadline.min(start + PATIENCE)).await;
-            answer = self.take_turn(&whole, &answering, deadline).await?;
+            match self.take_turn(&whole, &answering, deadline).await {
+                // What was decided before is an answer too.
+                Err(Refused::Overloaded) => {}
+                other => answer = other?,
+            }
         }
         let (in_force, answer) = answer;
         let answer = self.record(answer, &in_force, whole.len(), start);

@@ -112,10 +112,11 @@ async fn what_helm_renders_is_applied_server_side_without_a_conflict() {
     apply(DATADOG).await;
     let ca = STANDARD.encode(release.cluster.authority.pem());
     fill(&release, &ca).await;
-    for change in [
+    let changes = [
         "[{name: one, objectSelector: {matchLabels: {app: redis}}}, {name: two, namespaceSelector: {matchLabels: {team: a}}}]",
         "[{objectSelector: {matchLabels: {app: web}}}]",
-    ] {
+    ];
+    for change in changes {
         apply(&selectors(change)).await;
         for entry in release.webhook().await["webhooks"].as_array().unwrap() {
             assert_eq!(entry["clientConfig"]["caBundle"], *ca, "{change}");
@@ -131,7 +132,9 @@ async fn what_helm_renders_is_applied_server_side_without_a_conflict() {
     let refused = release.api.apply(&webhook).await;
     assert_eq!(refused.status, 409, "{:#}", refused.body);
     assert!(refused.body.to_string().contains(MANAGER), "{:#}", refused.body);
-    for object in release.render(DATADOG) {
+    // Each configuration is a ConfigMap of its own.
+    let rendered = changes.iter().map(|change| selectors(change)).chain([DATADOG.to_owned()]);
+    for object in rendered.flat_map(|values| release.render(&values)) {
         release.api.delete(&object).await;
     }
 }
@@ -159,9 +162,9 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
     let expected = [
         "admissionregistration.k8s.io/mutatingwebhookconfigurations/datadog-sidecar-injector: get list patch watch",
         "admissionregistration.k8s.io/mutatingwebhookconfigurations: list",
+        "apps/deployments/datadog-sidecar-injector: get",
         &format!("configmaps/{}: get patch", release.config_map().await),
         "namespaces: get list watch",
-        "pods: get",
         "secrets/datadog-secret: list watch",
         "secrets/datadog-sidecar-injector-ca: get list patch watch",
         "secrets: create",
@@ -169,7 +172,7 @@ async fn the_account_may_do_what_it_is_for_and_nothing_else() {
         "services: list",
     ];
     assert_eq!(own, expected);
-    let everywhere = [expected[0], expected[1], expected[3], expected[5], expected[8]];
+    let everywhere = [expected[0], expected[1], expected[4], expected[5], expected[8]];
     assert_eq!(rights(&release, &account, "default").await, everywhere);
 
     let injection =
@@ -330,9 +333,9 @@ async fn the_configuration_of_before_stays_as_long_as_the_replicas_that_read_it(
     if !release.cluster.controllers {
         return skipped("configurations", "no controllers make ReplicaSets");
     }
-    wait::until("the ReplicaSet to own it", async || {
+    wait::until("the Deployment to own it", async || {
         let map = release.get("v1", "ConfigMap", &before).await.unwrap();
-        (map["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet").then_some(())
+        (map["metadata"]["ownerReferences"][0]["kind"] == "Deployment").then_some(())
     })
     .await;
     release.put("upgrade", &site("us5.datadoghq.com"));

@@ -39,7 +39,17 @@ fn all_of_it(release: &Release) -> String {
     let kinds = release.kubectl(&["api-resources", "--verbs=list,delete", "-o", "name"]);
     let kinds =
         kinds.split_whitespace().filter(|kind| !kind.starts_with("events")).collect::<Vec<_>>().join(",");
-    release.kubectl(&["get", &kinds, "-A", "-l", "app.kubernetes.io/instance=injector", "-o", "name"])
+    let columns = "custom-columns=:kind,:metadata.namespace,:metadata.name";
+    release.kubectl(&[
+        "get",
+        &kinds,
+        "-A",
+        "-l",
+        "app.kubernetes.io/instance=injector",
+        "--no-headers",
+        "-o",
+        columns,
+    ])
 }
 
 /// Has what ends by itself after minutes end now.

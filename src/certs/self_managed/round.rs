@@ -61,8 +61,8 @@ impl SelfManaged {
             // Whoever may no longer read it, since a rollout to other certificates is on, is to be trusted until its end.
             Err(problem) => {
                 there?;
-                self.keep_bundle().await?;
-                return Err(problem);
+                let progress = self.keep_bundle().await?;
+                return if progress == Progress::Done { Err(problem) } else { Ok(progress) };
             }
         };
         if content.version.is_none() {

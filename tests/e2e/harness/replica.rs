@@ -4,7 +4,7 @@ use super::{
     Release,
     processes::{Process, free_port},
     release::NAME,
-    skipped, wait,
+    skipped,
 };
 use std::{fs, net::TcpListener, process::Command};
 
@@ -37,17 +37,11 @@ impl Replica {
             fs::write(folder.join(file), content.as_str().unwrap()).unwrap();
         }
         let deployment = release.get("apps/v1", "Deployment", NAME).await.unwrap();
-        let pod = wait::until("the replicas' pods", async || {
-            let pods = release.api.pods(&release.namespace).await;
-            Some(pods.first()?["metadata"]["name"].as_str().unwrap().to_owned())
-        });
-        let pod = if release.cluster.controllers { pod.await } else { "none".to_owned() };
         let arguments =
             deployment.pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
         let here = folder.display();
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
         command.env_clear().env("KUBECONFIG", kubeconfig).env("POD_NAMESPACE", &release.namespace);
-        command.env("POD_NAME", pod);
         for argument in arguments {
             let argument = argument.as_str().unwrap();
             command.arg(match argument.split_once('=') {

@@ -81,7 +81,7 @@ pub fn of_the_injector() -> Vec<(&'static str, Then)> {
         ("{securityContext: {runAsUser: nobody}}", Refused("/injector/securityContext/runAsUser")),
         ("{priorityClassName: 123}", Has(DEPLOYMENT, "/spec/template/spec/priorityClassName", "123".into())),
         ("{priorityClassName: System Critical}", Refused("/injector/priorityClassName")),
-        ("{logLevel: 'info, kube=debug'}", Has(DEPLOYMENT, container!("/args/9"), "--log-level=info, kube=debug".into())),
+        ("{logLevel: 'info, kube=debug'}", Has(DEPLOYMENT, container!("/args/10"), "--log-level=info, kube=debug".into())),
         ("{logLevel: loud}", Refused("/injector/logLevel")),
         ("{logLevel: ''}", Refused("/injector/logLevel")),
         ("{probe: {timeoutSeconds: 3m}}", Refused("/injector/probe/timeoutSeconds")),
