@@ -31,22 +31,42 @@ use std::{
     time::Duration,
 };
 
-/// The admission webhook: answers the API server's reviews over TLS.
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Examples:
+  datadog-sidecar-injector serve --self-signed /tmp/injector-tls --bind 127.0.0.1:8443 --admin-bind 127.0.0.1:8080
+  datadog-sidecar-injector serve --config datadog-values.yaml --self-managed
+
+Exactly one of --cert-dir, --self-signed and --self-managed must be given.
+
+Exit codes:
+  0         ended by SIGTERM or SIGINT, after the reviews in hand
+  2         usage or configuration, or a start that fails
+  130, 143  a second SIGINT or SIGTERM ended it at once";
+
+/// Serve the admission webhook: answer the API server's reviews over TLS.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Serve {
     /// Configuration file, in the shape of Datadog's chart values; read again when it changes. Without it the defaults are
     /// in force.
     #[arg(long, env, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the ReplicaSet of the own pod, so that
-    /// an upgrade of the release takes it from no replica. Needs POD_NAME.
-    #[arg(long, env, value_name = "NAME", requires = "pod_name")]
-    config_map: Option<String>,
+    #[command(flatten)]
+    certificates: Certificates,
 
-    /// The own pod.
-    #[arg(long, env, value_name = "NAME", hide = true)]
-    pod_name: Option<String>,
+    /// Where reviews are taken, over TLS.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443", value_parser = |text: &str| address(text, 8443))]
+    bind: SocketAddr,
+
+    /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = |text: &str| address(text, 8080))]
+    admin_bind: SocketAddr,
+
+    /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
+    own_namespace: String,
 
     /// Assume this Kubernetes version, such as 1.33, rather than asking the API server.
     #[arg(long, env, value_name = "VERSION", value_parser = cluster::version::minor)]
@@ -57,27 +77,21 @@ pub(super) struct Serve {
     #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     watch_secrets: bool,
 
-    /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
-    own_namespace: String,
+    /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the ReplicaSet of the own pod, so that
+    /// an upgrade of the release takes it from no replica. Needs POD_NAME.
+    #[arg(long, env, value_name = "NAME", requires = "pod_name")]
+    config_map: Option<String>,
+
+    /// The own pod.
+    #[arg(long, env, value_name = "NAME", hide = true)]
+    pod_name: Option<String>,
+
+    #[command(flatten)]
+    in_cluster: InCluster,
 
     /// How long to go on answering after SIGTERM, so that endpoints can be updated [default: 10s; 0 with --self-signed].
     #[arg(long, env, value_name = "DURATION", value_parser = duration)]
     drain_delay: Option<Duration>,
-
-    /// Where reviews are taken, over TLS.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443", value_parser = |text: &str| address(text, 8443))]
-    bind: SocketAddr,
-
-    /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = |text: &str| address(text, 8080))]
-    admin_bind: SocketAddr,
-
-    #[command(flatten)]
-    certificates: Certificates,
-
-    #[command(flatten)]
-    in_cluster: InCluster,
 
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]

@@ -11,6 +11,7 @@
 mod by_hand;
 mod chart;
 mod collection;
+mod command_line;
 mod config;
 mod corpus;
 mod damage;
