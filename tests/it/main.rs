@@ -19,6 +19,7 @@ mod docs;
 mod doors;
 mod generated;
 mod golden;
+mod habits;
 mod inject;
 mod inject_kinds;
 mod inject_messages;
