@@ -8,10 +8,11 @@ mod colour;
 mod completions;
 mod config;
 mod inject;
+mod parse;
 mod probe;
 mod serve;
 
-use crate::{config as values, shutdown::Signal};
+use crate::shutdown::Signal;
 use clap::{Parser, Subcommand};
 use std::{
     fs::File,
@@ -107,11 +108,6 @@ pub fn main() -> ExitCode {
 /// Whether whoever read our output had read enough, as `head` does.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// The name of a namespace.
-fn namespace(text: &str) -> Result<String, &'static str> {
-    values::namespace(text).map(|()| text.to_owned())
 }
 
 /// The content of a file, or of standard input where its name is `-`.

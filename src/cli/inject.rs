@@ -2,7 +2,7 @@
 
 mod files;
 
-use super::{Exit, colour::Colour, namespace};
+use super::{Exit, colour::Colour, parse::namespace};
 use crate::{
     cluster::version,
     config::{self, Config},

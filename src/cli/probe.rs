@@ -1,6 +1,9 @@
 //! `probe`: whether the API server reaches the injector. The chart runs it after an installation, and so does `helm test`.
 
-use super::{Exit, namespace, serve::duration};
+use super::{
+    Exit,
+    parse::{duration, namespace},
+};
 use crate::{
     cluster::{
         self,
