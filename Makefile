@@ -1,5 +1,5 @@
 # All that there is to do; `make` alone lists it.
-.PHONY: help build image test e2e bench fuzz lint clean
+.PHONY: help build check generate image test e2e bench fuzz lint clean
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 IMAGE ?= datadog-sidecar-injector:$(VERSION)
@@ -9,6 +9,21 @@ help: ## Lists these
 
 build: ## Builds target/release/datadog-sidecar-injector
 	cargo build --release --locked
+
+check: ## Checks what an edit may break, in a minute or two: formatting, clippy, the tests of src and tests/it
+	cargo fmt --check
+	cargo clippy --quiet --locked --all-targets -- -D warnings
+	cargo test --quiet --locked --lib --test it
+
+# Only the tests that write: the others may fail in the middle of a change.
+WRITERS := generated_files_are_up_to_date the_reference_page_is_up_to_date commands_print_what_the_transcripts_say
+
+generate: ## Writes anew what is made from the code: chart, docs, deploy/; GOLDEN=1: and golden cases, CLUSTER=1: and what clusters print
+	UPDATE_DOCS=1 cargo test --quiet --locked --test it -- $(WRITERS)
+	deploy/render.sh
+	$(if $(GOLDEN),UPDATE_GOLDEN=1 cargo test --quiet --locked --test it golden::)
+	$(if $(CLUSTER),UPDATE_DOCS=1 tests/run.sh e2e documents)
+	@git status --short
 
 image: ## Builds the image as target/image.tar, without a container engine
 	@image/archive.sh "$$(image/binary.sh)" target/image.tar $(IMAGE) \

@@ -38,7 +38,7 @@ access() {
 for what in injector:datadog-sidecar-injector access:kubelet-access; do
     file=deploy/${what#*:}.yaml
     if [ "${1:-}" = --check ]; then
-        diff -u "$file" <("${what%:*}") || { echo "$file is out of date: deploy/render.sh" >&2; exit 1; }
+        diff -u "$file" <("${what%:*}") || { echo "$file is out of date: make generate" >&2; exit 1; }
     else
         "${what%:*}" >"$file.new" && mv "$file.new" "$file"
     fi

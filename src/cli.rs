@@ -1,14 +1,18 @@
 //! The command line: arguments and wiring, one file per command.
 //!
-//! Exit codes: 0 done; 1 `--check` found something to change, or `probe` found no way to the injector; 2 usage or configuration; 3 unreadable or empty input; 130 and 143 where a
-//! second SIGINT or SIGTERM ended `serve` at once.
+//! Exit codes: 0 done; 1 `--check` found something to change, or `probe` found no way to the injector; 2 usage or
+//! configuration; 3 unreadable or empty input; 130 and 143 where a second SIGINT or SIGTERM ended `serve` at once. Each
+//! command's `--help` ends with its own.
 
+mod colour;
+mod completions;
 mod config;
 mod inject;
+mod parse;
 mod probe;
 mod serve;
 
-use crate::{config as values, shutdown::Signal};
+use crate::shutdown::Signal;
 use clap::{Parser, Subcommand};
 use std::{
     fs::File,
@@ -19,9 +23,22 @@ use std::{
 /// The most bytes of one input: a file that does not end is noticed before memory does.
 const LARGEST_INPUT: u64 = 256 << 20;
 
-/// Adds the Datadog Agent sidecar to pods on EKS Fargate.
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Examples:
+  datadog-sidecar-injector inject -f manifests/ --diff
+  datadog-sidecar-injector serve --self-signed /tmp/injector-tls
+
+Exit codes:
+  0         done
+  1         inject --check found something that would change
+  2         usage or configuration
+  3         unreadable or empty input of inject
+  130, 143  a second SIGINT or SIGTERM ended serve at once";
+
+/// Add the Datadog Agent sidecar to pods on EKS Fargate.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 120)]
+#[command(version, after_help = AFTER_HELP, max_term_width = 120)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,11 +46,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Config(config::Config),
     Inject(inject::Inject),
+    Serve(Box<serve::Serve>),
+    Config(config::Config),
+    Completions(completions::Completions),
     #[command(hide = true)]
     Probe(probe::Probe),
-    Serve(Box<serve::Serve>),
 }
 
 /// How a command ended, as the process tells it.
@@ -70,6 +88,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        Command::Completions(arguments) => completions::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Inject(arguments) => inject::run(arguments),
         Command::Probe(arguments) => probe::run(arguments),
@@ -89,11 +108,6 @@ pub fn main() -> ExitCode {
 /// Whether whoever read our output had read enough, as `head` does.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// The name of a namespace.
-fn namespace(text: &str) -> Result<String, &'static str> {
-    values::namespace(text).map(|()| text.to_owned())
 }
 
 /// The content of a file, or of standard input where its name is `-`.

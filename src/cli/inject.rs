@@ -1,76 +1,81 @@
 //! `inject`: manifests in, injected manifests out.
 
-use super::{Exit, namespace, read_input};
+mod files;
+
+use super::{Exit, colour::Colour, parse::namespace};
 use crate::{
     cluster::version,
     config::{self, Config},
     decide,
-    inject::{self, Assumptions, Input},
-    manifest,
+    inject::{self, Assumptions},
     rules::{Namespaces, Rules, Setting},
 };
 use anyhow::Context as _;
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 use std::{
     fs,
-    io::{self, IsTerminal as _, Write as _},
-    path::{Path, PathBuf},
+    io::{self, Write as _},
     str::FromStr,
 };
 
-/// What a directory is searched for.
-const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
-
 /// The style of the last line.
 const BOLD: &str = "\u{1b}[1m";
+/// What ends it.
+const PLAIN: &str = "\u{1b}[0m";
 
 /// What `--help` ends with.
 const AFTER_HELP: &str = "\
+Examples:
+  helm template . | datadog-sidecar-injector inject -f - --config values.yaml > injected.yaml
+  datadog-sidecar-injector inject -R -f manifests/ --config values.yaml --diff
+
+Messages and a last line with counts go to stderr.
+
 Exit codes:
   0  done
   1  --check found something that would change
   2  usage or configuration
-  3  unreadable or empty input, or a values file in place of manifests; nothing is printed on stdout
-
-Messages and a last line with counts go to stderr.
-
-Examples:
-  helm template . | datadog-sidecar-injector inject -f - --config values.yaml > injected.yaml
-  datadog-sidecar-injector inject -f manifests/ --config values.yaml --diff";
+  3  unreadable or empty input, or a values file in place of manifests; nothing is printed on stdout";
 
 /// Inject manifests offline, with the same decisions as the webhook's.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Inject {
-    /// Manifests: a file, a directory (its *.yaml, *.yml and *.json, not recursive) or - for stdin; may be repeated.
-    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
+    /// Manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for stdin; may be repeated.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true, value_hint = ValueHint::AnyPath)]
     files: Vec<String>,
+    /// Read directories at any depth, as kubectl does: hidden ones as well, links to directories not.
+    #[arg(short = 'R', long)]
+    recursive: bool,
     /// The configuration, in the shape of the Helm chart's values; by default pods with the label
     /// agent.datadoghq.com/sidecar: fargate are injected.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<String>,
-    /// The namespace of objects that name none.
-    #[arg(short, long, value_name = "NAMESPACE", default_value = "default", value_parser = namespace)]
-    namespace: String,
-    /// A label of a namespace, besides those of Namespace documents in the input; may be repeated.
-    #[arg(long = "namespace-label", value_name = "NAMESPACE:KEY=VALUE")]
-    namespace_labels: Vec<NamespaceLabel>,
-    /// The injector's own namespace: never injected, and where the Cluster Agent is.
-    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
-    own_namespace: String,
-    /// The version of the cluster the manifests are for: from 1.29 on pods that end get a native sidecar.
-    #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),
-          value_parser = version::minor)]
-    kubernetes_version: u32,
-    /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
-    output: Format,
     /// Print how each document changes, and not the documents.
     #[arg(long, conflicts_with_all = ["output", "check"])]
     diff: bool,
     /// Print only the names of what would change, and exit with 1 if there is any.
     #[arg(long, conflicts_with = "output")]
     check: bool,
+    /// What to print: the documents, each document as a line of JSON, or each document's RFC 6902 operations.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Yaml)]
+    output: Format,
+    /// The namespace of objects that name none.
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default", value_parser = namespace)]
+    namespace: String,
+    /// A label of a namespace, besides those of Namespace documents in the input; may be repeated.
+    #[arg(long = "namespace-label", value_name = "NAMESPACE:KEY=VALUE")]
+    namespace_labels: Vec<NamespaceLabel>,
+    /// The version of the cluster the manifests are for: from 1.29 on pods that end get a native sidecar.
+    #[arg(long, env, value_name = "VERSION", default_value = env!("PINNED_KUBERNETES_VERSION"),
+          value_parser = version::minor)]
+    kubernetes_version: u32,
+    /// The injector's own namespace: never injected, and where the Cluster Agent is.
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
+    own_namespace: String,
+    /// When to colour the diff and the last line.
+    #[arg(long = "color", value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    colour: Colour,
     /// Files without -f, of which the shell makes several out of one pattern.
     #[arg(hide = true)]
     stray: Vec<String>,
@@ -119,7 +124,7 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
         Err(problems) => return Ok(fail(Exit::Configuration, &problems)),
     };
     say(&rules.config.notices);
-    let inputs = match read_inputs(&args.files) {
+    let inputs = match files::read_all(&args.files, args.recursive) {
         Ok(inputs) => inputs,
         Err(problems) => return Ok(fail(Exit::Unreadable, &problems)),
     };
@@ -140,13 +145,14 @@ pub(super) fn run(args: &Inject) -> anyhow::Result<Exit> {
     say(&inject::unmatched(&sheets));
     let text = match args.output {
         _ if args.check => inject::names(&sheets),
-        _ if args.diff => inject::diff(&sheets, colour(io::stdout().is_terminal())),
+        _ if args.diff => inject::diff(&sheets, args.colour.on(&io::stdout())),
         Format::Yaml => inject::yaml(&sheets),
         Format::Json => inject::json(&sheets),
         Format::Patch => inject::patches(&sheets),
     };
     print(&text).context("stdout")?;
-    say_in(BOLD, &[inject::summary(&sheets)]);
+    let summary = inject::summary(&sheets);
+    say(&[if args.colour.on(&io::stderr()) { format!("{BOLD}{summary}{PLAIN}") } else { summary }]);
     Ok(if args.check && !text.is_empty() { Exit::WouldChange } else { Exit::Done })
 }
 
@@ -182,62 +188,6 @@ fn assumptions(args: &Inject, rules: &Rules) -> Assumptions {
     }
 }
 
-/// Reads every `-f`; the errors are those of all of them.
-fn read_inputs(files: &[String]) -> Result<Vec<Input>, Vec<String>> {
-    let (mut inputs, mut problems) = (Vec::new(), Vec::new());
-    for file in files {
-        match expand(file) {
-            Ok(names) => {
-                for name in names {
-                    match read(&name) {
-                        Ok(input) => inputs.push(input),
-                        Err(problem) => problems.push(problem),
-                    }
-                }
-            }
-            Err(error) => problems.push(format!("{error:#}")),
-        }
-    }
-    if problems.is_empty() { Ok(inputs) } else { Err(problems) }
-}
-
-fn read(file: &str) -> Result<Input, String> {
-    let name = if file == "-" { "stdin" } else { file };
-    if file == "-" && io::stdin().is_terminal() {
-        say(&["reading manifests from the terminal; end them with Ctrl-D"]);
-    }
-    let bytes = read_input(file).map_err(|error| format!("{name}: {error}"))?;
-    let text = manifest::text(&bytes).map_err(|fault| format!("{name}: {fault}"))?.to_owned();
-    Ok(Input { name: name.to_owned(), text })
-}
-
-/// The files that an argument means: itself, or the manifests directly in a directory, sorted.
-fn expand(file: &str) -> anyhow::Result<Vec<String>> {
-    anyhow::ensure!(
-        !["http://", "https://"].iter().any(|scheme| file.starts_with(scheme)),
-        "{file}: addresses are not read; pipe what is there to -f -"
-    );
-    let directory = Path::new(file);
-    if file == "-" || !fs::metadata(directory).with_context(|| file.to_owned())?.is_dir() {
-        return Ok(vec![file.to_owned()]);
-    }
-    let mut found: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(directory).with_context(|| file.to_owned())? {
-        let path = entry.with_context(|| file.to_owned())?.path();
-        let named =
-            path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
-        if named && path.is_file() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    anyhow::ensure!(
-        !found.is_empty(),
-        "{file}: no *.yaml, *.yml or *.json in this directory; those below it are not read"
-    );
-    Ok(found.iter().map(|path| path.display().to_string()).collect())
-}
-
 /// Prints on stdout; a reader who has gone away has seen enough.
 fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
@@ -247,10 +197,6 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-fn colour(terminal: bool) -> bool {
-    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
     say(problems);
     exit
@@ -258,16 +204,9 @@ fn fail(exit: Exit, problems: &[impl ToString]) -> Exit {
 
 /// A line each on stderr.
 fn say(lines: &[impl ToString]) {
-    say_in("", lines);
-}
-
-/// A line each on stderr, with a style where that is a terminal.
-fn say_in(style: &str, lines: &[impl ToString]) {
     let mut stderr = io::stderr().lock();
-    let styled = !style.is_empty() && colour(stderr.is_terminal());
     for line in lines {
-        let line = line.to_string();
         // There is nobody left to tell where this fails.
-        let _ = if styled { writeln!(stderr, "{style}{line}\u{1b}[0m") } else { writeln!(stderr, "{line}") };
+        let _ = writeln!(stderr, "{}", line.to_string());
     }
 }

@@ -1,6 +1,9 @@
 //! `probe`: whether the API server reaches the injector. The chart runs it after an installation, and so does `helm test`.
 
-use super::{Exit, namespace, serve::duration};
+use super::{
+    Exit,
+    parse::{duration, namespace},
+};
 use crate::{
     cluster::{
         self,
@@ -21,8 +24,21 @@ use tokio::time::{Instant, sleep};
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Proves that the API server reaches the injector: a pod made dry, which is not stored, comes back changed.
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Example:
+  datadog-sidecar-injector probe --own-namespace datadog-agent --timeout 1m
+
+The chart runs it as the last step of an installation.
+
+Exit codes:
+  0  the API server reaches the injector
+  1  it did not within the time
+  2  usage or configuration";
+
+/// Prove that the API server reaches the injector: a pod made dry, which is not stored, comes back changed.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Probe {
     /// The injector's own namespace.
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]

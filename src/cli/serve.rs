@@ -3,12 +3,14 @@
 mod certificates;
 
 use self::certificates::{Around, Certificates, InCluster, Started};
-use super::{Exit, namespace};
+use super::{
+    Exit,
+    parse::{address, duration, namespace},
+};
 use crate::{
     admin::Check,
     certs::Served,
     cluster, config,
-    fargate::KUBELET_PORT,
     in_force::Store,
     metrics::Metrics,
     reload,
@@ -31,13 +33,42 @@ use std::{
     time::Duration,
 };
 
-/// The admission webhook: answers the API server's reviews over TLS.
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Examples:
+  datadog-sidecar-injector serve --self-signed /tmp/injector-tls --bind 127.0.0.1:8443 --admin-bind 127.0.0.1:8080
+  datadog-sidecar-injector serve --config datadog-values.yaml --self-managed
+
+Exactly one of --cert-dir, --self-signed and --self-managed must be given.
+
+Exit codes:
+  0         ended by SIGTERM or SIGINT, after the reviews in hand
+  2         usage or configuration, or a start that fails
+  130, 143  a second SIGINT or SIGTERM ended it at once";
+
+/// Serve the admission webhook: answer the API server's reviews over TLS.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Serve {
     /// Configuration file, in the shape of Datadog's chart values; read again when it changes. Without it the defaults are
     /// in force.
     #[arg(long, env, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    #[command(flatten)]
+    certificates: Certificates,
+
+    /// Where reviews are taken, over TLS.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443", value_parser = |text: &str| address(text, 8443))]
+    bind: SocketAddr,
+
+    /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
+    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = |text: &str| address(text, 8080))]
+    admin_bind: SocketAddr,
+
+    /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
+    own_namespace: String,
 
     /// The ConfigMap that the configuration comes from, in the own namespace: it is kept as long as the Deployment, so that an upgrade of
     /// the release takes it from no replica.
@@ -57,27 +88,12 @@ pub(super) struct Serve {
     #[arg(long, env, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     watch_secrets: bool,
 
-    /// The injector's own namespace: never injected, and where the Cluster Agent is looked for.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "datadog-agent", value_parser = namespace)]
-    own_namespace: String,
+    #[command(flatten)]
+    in_cluster: InCluster,
 
     /// How long to go on answering after SIGTERM, so that endpoints can be updated [default: 10s; 0 with --self-signed].
     #[arg(long, env, value_name = "DURATION", value_parser = duration)]
     drain_delay: Option<Duration>,
-
-    /// Where reviews are taken, over TLS.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8443", value_parser = |text: &str| address(text, 8443))]
-    bind: SocketAddr,
-
-    /// Where /livez, /readyz, /metrics, /config and /decisions are, over plain HTTP.
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8080", value_parser = |text: &str| address(text, 8080))]
-    admin_bind: SocketAddr,
-
-    #[command(flatten)]
-    certificates: Certificates,
-
-    #[command(flatten)]
-    in_cluster: InCluster,
 
     /// What to log: off, error, warn, info, debug, trace, or a list such as info,kube=debug.
     #[arg(long, env, value_name = "LEVEL", default_value = "info")]
@@ -267,48 +283,4 @@ fn raise_open_files() -> u64 {
         tracing::debug!(?current, ?maximum, ok = raised.is_ok(), "Raised the limit of open files");
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
-/// An address to listen on; `usual` is the port that is taken where none is given.
-fn address(text: &str, usual: u16) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| format!("must be an address and a port, such as [::]:{usual}"))?;
-    if address.port() == KUBELET_PORT {
-        return Err(format!(
-            "port {KUBELET_PORT} is the kubelet's on Fargate, at the pod's own address: listen on another, such as {usual}"
-        ));
-    }
-    Ok(address)
-}
-
-/// `10s`, `500ms`, `2m`, `168h`, or seconds without a unit.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let bad = || format!("{text:?} is not a duration such as 10s, 500ms, 2m or 168h");
-    let number: u32 = number.parse().map_err(|_| bad())?;
-    match unit {
-        "" | "s" => Ok(Duration::from_secs(number.into())),
-        "ms" => Ok(Duration::from_millis(number.into())),
-        "m" => Ok(Duration::from_secs(60 * u64::from(number))),
-        "h" => Ok(Duration::from_secs(3600 * u64::from(number))),
-        _ => Err(bad()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_durations() {
-        assert_eq!(duration("0"), Ok(Duration::ZERO));
-        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("168h"), Ok(Duration::from_secs(7 * 24 * 3600)));
-        for bad in ["", "s", "-1s", "1.5s", "10d", "99999999999s"] {
-            assert!(duration(bad).is_err(), "{bad:?}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ const OPENING: &str = "\
 # deploy/datadog/injection-off.yaml after it. Keys that are not listed here are ignored, except inside agentSidecarInjection and
 # injector, where they are errors. `null` means the default, but in resources and security contexts of the injector, where it takes a key out.
 # docs/configuration.md has the keys of selectors, profiles and variables as well.
-# Made from the comments in src/config/file.rs and below. After a change there: UPDATE_DOCS=1 cargo test --test it chart
+# Made from the comments in src/config/file.rs and below. After a change there: make generate
 ";
 
 /// The chart's `values.yaml`.
@@ -28,7 +28,7 @@ pub fn values() -> String {
 /// The chart's `templates/_defaults.tpl`: every default, as JSON.
 pub fn defaults_template() -> String {
     format!(
-        "{{{{- /* Made from the types in src/config/file.rs: UPDATE_DOCS=1 cargo test --test it chart */ -}}}}
+        "{{{{- /* Made from the types in src/config/file.rs: make generate */ -}}}}
 {{{{- define \"datadog-sidecar-injector.defaults\" -}}}}
 {:#}
 {{{{- end -}}}}

@@ -18,7 +18,7 @@ const SECTIONS: [(&str, &str); 8] = [
 
 const OPENING: &str = "# Configuration
 
-<!-- Made from the comments in src/config/file.rs and below. After a change there: UPDATE_DOCS=1 cargo test --test it config -->
+<!-- Made from the comments in src/config/file.rs and below. After a change there: make generate -->
 
 The shape is that of Datadog's own chart, and one file serves both: Datadog's gets
 [`deploy/datadog/injection-off.yaml`](../deploy/datadog/injection-off.yaml) after it, which switches its own injection off, since

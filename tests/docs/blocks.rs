@@ -131,7 +131,7 @@ impl Transcript {
 
     fn write(&self) {
         let entries = self.entries.iter().map(|(command, output)| format!("\n$ {command}\n{output}\n"));
-        let opening = "What the commands of the document print. After a change: UPDATE_DOCS=1 cargo test --test it docs, and\nUPDATE_DOCS=1 tests/run.sh e2e documents\n";
+        let opening = "What the commands of the document print. After a change: make generate,\nwith CLUSTER=1 where a command of a cluster is among them.\n";
         fs::write(&self.path, entries.fold(opening.to_owned(), |text, entry| text + &entry)).unwrap();
     }
 }

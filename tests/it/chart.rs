@@ -27,7 +27,7 @@ fn generated_files_are_up_to_date() {
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(path(name), &text).unwrap();
         }
-        assert!(read(name) == text, "{name} is out of date: UPDATE_DOCS=1 cargo test --test it chart");
+        assert!(read(name) == text, "{name} is out of date: make generate");
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `patch.json` | the operations; none where nothing changes |
 //! | `out.yaml` | the pod with the operations applied |
 //!
-//! `UPDATE_GOLDEN=1 cargo test golden` writes the last three anew: read the difference before you commit it.
+//! `make generate GOLDEN=1` writes the last three anew: read the difference before you commit it.
 
 use crate::laws;
 use datadog_sidecar_injector::{

@@ -11,6 +11,7 @@
 mod by_hand;
 mod chart;
 mod collection;
+mod command_line;
 mod config;
 mod corpus;
 mod damage;
@@ -18,6 +19,7 @@ mod docs;
 mod doors;
 mod generated;
 mod golden;
+mod habits;
 mod inject;
 mod inject_kinds;
 mod inject_messages;

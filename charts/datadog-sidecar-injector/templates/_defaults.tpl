@@ -1,4 +1,4 @@
-{{- /* Made from the types in src/config/file.rs: UPDATE_DOCS=1 cargo test --test it chart */ -}}
+{{- /* Made from the types in src/config/file.rs: make generate */ -}}
 {{- define "datadog-sidecar-injector.defaults" -}}
 {
   "registry": "",

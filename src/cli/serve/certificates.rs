@@ -3,6 +3,7 @@
 use crate::{
     admin::Check,
     certs::{Names, Served, Status, files, given, rotation::Lives, self_managed, self_signed},
+    cli::parse::duration,
     metrics::Metrics,
     shutdown::Tasks,
 };
@@ -56,11 +57,11 @@ pub(super) struct InCluster {
     ca_secret: String,
 
     /// With --self-managed: how long a CA lives, at least three times as long as a leaf; the next one is made after two thirds of it.
-    #[arg(long, env, value_name = "DURATION", default_value = "8760h", value_parser = super::duration)]
+    #[arg(long, env, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
     ca_lifetime: Duration,
 
     /// With --self-managed: how long a certificate lives; the next one is made after two thirds of it.
-    #[arg(long, env, value_name = "DURATION", default_value = "168h", value_parser = super::duration)]
+    #[arg(long, env, value_name = "DURATION", default_value = "168h", value_parser = duration)]
     leaf_lifetime: Duration,
 }
 
