@@ -119,4 +119,6 @@ async fn a_certificate_that_nobody_trusts_stops_the_rollout_and_costs_no_pod_its
     let made = while_pods_are_made(&space, rollback).await;
     assert_all_injected(&made, "the way back");
     space.end().await;
+    // With the webhook configuration goes the CA that would stay in it for an hour.
+    cluster.uninstall().await;
 }
