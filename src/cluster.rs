@@ -12,6 +12,7 @@ pub mod version;
 pub mod webhook;
 
 use kube::{Client, Config};
+use std::time::Duration;
 
 /// Who we are to the API server's record of who wrote which field.
 pub const FIELD_MANAGER: &str = "datadog-sidecar-injector";
@@ -26,6 +27,15 @@ pub fn is_there() -> bool {
 pub async fn connect() -> Result<Client, kube::Error> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     Client::try_from(config)
+}
+
+/// How long one answer of the API server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The API server's answer, within bounds; what went wrong in words.
+pub(crate) async fn asked<T>(asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+    let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| "no answer in time")?;
+    answer.map_err(|error| error.to_string())
 }
 
 /// Whether something was written: not where somebody else had written meanwhile.

@@ -9,12 +9,15 @@ use super::{
     strangers::Strangers,
     trust,
 };
-use crate::cluster::webhook::{InPlace, Owner, Webhook};
+use crate::cluster::{
+    trouble::Trouble,
+    webhook::{InPlace, Owner, Webhook},
+};
 use arc_swap::ArcSwap;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt,
@@ -22,7 +25,9 @@ use kube::{
     },
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde::de::DeserializeOwned;
 use std::{
+    fmt::Debug,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -31,8 +36,8 @@ use tokio::time::Instant;
 /// The least time between two of our writes: somebody who undoes each one must not make it a race.
 const WRITE_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a bundle that others share has trusted us before API servers count as having learnt of it.
-const SETTLE: Duration = Duration::from_secs(5);
+/// How long a bundle has trusted a certificate before API servers count as having learnt of it.
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
 
 /// What the objects in the cluster are called.
 #[derive(Clone, Debug)]
@@ -237,8 +242,9 @@ impl CaBundle {
         if !self.asked {
             return false;
         }
-        self.status.bundles.store(Arc::new(self.bundles()));
-        let mut told = self.trusts();
+        let bundles = Arc::new(self.bundles());
+        self.status.bundles.store(bundles.clone());
+        let mut told = self.trusts(&bundles);
         if told.is_err() {
             self.trusted = None;
         } else if self.trusted.get_or_insert_with(Instant::now).elapsed() < self.settle() {
@@ -277,7 +283,7 @@ impl CaBundle {
         if self.strangers.staying(Instant::now()).next().is_some() { SETTLE } else { Duration::ZERO }
     }
 
-    fn trusts(&self) -> Result<(), String> {
+    fn trusts(&self, bundles: &[Vec<CertificateDer<'static>>]) -> Result<(), String> {
         let Names { configuration, service, namespace, .. } = &self.names;
         let Some(in_place) = &self.in_place else {
             return Err(format!("the MutatingWebhookConfiguration {configuration} is missing"));
@@ -288,14 +294,14 @@ impl CaBundle {
             ));
         }
         let pair = self.served.pair().ok_or("no certificate is served yet")?;
-        for (entry, bundle) in in_place.entries.iter().zip(self.bundles()) {
+        for (entry, bundle) in in_place.entries.iter().zip(bundles) {
             if bundle.is_empty() && !self.keeps {
                 return Err(format!(
                     "caBundle of {} in the MutatingWebhookConfiguration {configuration} is empty, and there is no CA to write there",
                     entry.name
                 ));
             }
-            trust::check(&pair, &bundle, &self.status.host, SystemTime::now()).map_err(|why| {
+            trust::check(&pair, bundle, &self.status.host, SystemTime::now()).map_err(|why| {
                 format!(
                     "caBundle of {} in the MutatingWebhookConfiguration {configuration}: {why}",
                     entry.name
@@ -306,12 +312,29 @@ impl CaBundle {
     }
 }
 
-/// An item for each change of the webhook configuration. Only its metadata is sent: what it holds is read when it is needed.
-pub(super) fn changes(
-    client: &Client,
-    names: &Names,
-) -> impl Stream<Item = Result<(), watcher::Error>> + use<> {
+/// An item for each change of the webhook configuration.
+pub(super) fn changes(client: &Client, names: &Names) -> impl Stream<Item = ()> + Send + Unpin + use<> {
     let configurations: Api<PartialObjectMeta<MutatingWebhookConfiguration>> = Api::all(client.clone());
-    let only = watcher::Config::default().fields(&format!("metadata.name={}", names.configuration));
-    watcher(configurations, only).default_backoff().map(|event| event.map(drop))
+    changes_of(configurations, &names.configuration, "watch the webhook configuration")
+}
+
+/// An item for each change of an object; what goes wrong is told. Only its metadata is sent: what it holds is read when it is needed.
+pub(super) fn changes_of<K>(
+    api: Api<PartialObjectMeta<K>>,
+    name: &str,
+    what: &'static str,
+) -> impl Stream<Item = ()> + Send + Unpin + use<K>
+where
+    PartialObjectMeta<K>: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut trouble = Trouble::new(what);
+    let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let changes = watcher(api, only).default_backoff().filter_map(move |event| {
+        match &event {
+            Ok(_) => trouble.over(),
+            Err(error) => trouble.failed(error),
+        }
+        std::future::ready(event.ok().map(drop))
+    });
+    changes.boxed()
 }

@@ -1,6 +1,6 @@
 //! The certificate from files, such as those of a mounted Secret.
 
-use super::{BadPair, Pair, Served, Status};
+use super::{BadPair, Pair, Served, Status, ca_bundle::SETTLE};
 use crate::{metrics::Metrics, shutdown};
 use std::{
     fs, io,
@@ -13,9 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the files are read.
 pub const EVERY: Duration = Duration::from_secs(2);
-
-/// How long a new pair waits until API servers have learnt to trust it, once `caBundle` says so.
-const SETTLE: Duration = Duration::from_secs(5);
 
 /// How long before the end of the pair that is served it waits no more for `caBundle` to say so.
 const MARGIN: Duration = Duration::from_secs(300);

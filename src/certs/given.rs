@@ -33,7 +33,7 @@ pub struct Given {
     bundle: CaBundle,
     cas: Vec<CertificateDer<'static>>,
     complaint: Option<String>,
-    /// What is wrong with the file.
+    /// Whether the file holds no certificate.
     bad_file: bool,
 }
 
@@ -52,15 +52,15 @@ impl Given {
 
     /// Keeps it right until the end.
     pub async fn watch(mut self, stop: CancellationToken) {
-        let mut changes = changes(&self.client, &self.names).boxed();
+        let mut changes = changes(&self.client, &self.names);
         let (mut read_at, mut retry_at, mut pause) = (None::<Instant>, Instant::now(), PAUSE);
         while !stop.is_cancelled() {
-            while let Some(Some(_)) = changes.next().now_or_never() {
+            while let Some(Some(())) = changes.next().now_or_never() {
                 read_at = None;
             }
             let (changed, mut wait) = (self.read_file().await, EVERY);
             let due = read_at.is_none_or(|at| at.elapsed() >= POLL) || changed;
-            if due && retry_at.elapsed() > Duration::ZERO {
+            if due && retry_at <= Instant::now() {
                 let Some(kept) = stop.run_until_cancelled(self.keep()).await else { break };
                 match kept {
                     Ok(Progress::Done) => {
@@ -82,7 +82,7 @@ impl Given {
             self.bundle.tell();
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(_) = changes.next() => read_at = None,
+                Some(()) = changes.next() => read_at = None,
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -100,10 +100,11 @@ impl Given {
             CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
         cas.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
         cas.dedup();
-        if std::mem::replace(&mut self.bad_file, cas.is_empty()) != cas.is_empty() && cas.is_empty() {
-            tracing::error!(file = %self.file.display(), "The file of the CA holds no certificate in PEM");
-        }
-        if cas.is_empty() {
+        let told = std::mem::replace(&mut self.bad_file, cas.is_empty());
+        if self.bad_file {
+            if !told {
+                tracing::error!(file = %self.file.display(), "The file of the CA holds no certificate in PEM");
+            }
             return false;
         }
         let changed = cas != self.cas;

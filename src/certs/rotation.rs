@@ -120,16 +120,6 @@ impl Knowledge {
         &self.cas
     }
 
-    /// What belongs into `caBundle`: every CA that a leaf may be of.
-    pub fn bundle(&self) -> String {
-        self.cas.iter().map(|ca| ca.pem()).collect()
-    }
-
-    /// The CA of the leaf being served.
-    pub fn served_ca(&self) -> Option<&Arc<Ca>> {
-        self.leaf.as_ref().map(|leaf| &leaf.ca)
-    }
-
     /// What to do about what is stored. `damaged`: some of it could not be read. What was known before is then put back, as
     /// leaves of it are being served; where nothing usable is stored, a new CA is made as well.
     pub fn plan(&self, now: SystemTime, stored: &[Arc<Ca>], damaged: bool) -> Action {

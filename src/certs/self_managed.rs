@@ -11,17 +11,10 @@ use super::{
     rotation::{Knowledge, Lives},
     store::Store,
 };
-use crate::{cluster::trouble::Trouble, metrics::Metrics};
+use crate::metrics::Metrics;
 use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Client,
-    core::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, watcher},
-    },
-};
+use kube::{Api, Client, core::PartialObjectMeta};
 use rustls::pki_types::CertificateDer;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -162,27 +155,9 @@ impl SelfManaged {
     }
 }
 
-/// An item for each change of the two objects. Only their metadata is sent: what they hold is read when it is needed.
+/// An item for each change of the two objects.
 fn changes(client: &Client, names: &Names, secret: &str) -> impl Stream<Item = ()> + Unpin + use<> {
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &names.namespace);
-    let only = watcher::Config::default().fields(&format!("metadata.name={secret}"));
-    let secret = told(watcher(secrets, only).default_backoff(), "watch the Secret of the CAs");
-    let configuration = told(ca_bundle::changes(client, names), "watch the webhook configuration");
-    futures::stream::select(secret, configuration)
-}
-
-/// The changes alone; what goes wrong is told.
-fn told<T>(
-    events: impl Stream<Item = Result<T, watcher::Error>> + Send + 'static,
-    what: &'static str,
-) -> impl Stream<Item = ()> + Unpin {
-    let mut trouble = Trouble::new(what);
-    let changes = events.filter_map(move |event| {
-        match &event {
-            Ok(_) => trouble.over(),
-            Err(error) => trouble.failed(error),
-        }
-        std::future::ready(event.ok().map(drop))
-    });
-    Box::pin(changes)
+    let secret = ca_bundle::changes_of(secrets, secret, "watch the Secret of the CAs");
+    futures::stream::select(secret, ca_bundle::changes(client, names))
 }

@@ -38,7 +38,8 @@ pub(super) fn check(
     let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
     let checked = verifier.verify_server_cert(leaf, chain.as_slice(), &name, &[], now);
     // A CA's own certificate, as `openssl req -x509` makes them, this check never takes for a server's, and the API server does.
-    let is_own_ca = x509_parser::parse_x509_certificate(leaf).is_ok_and(|(_, leaf)| leaf.is_ca());
+    let is_own_ca = x509_parser::parse_x509_certificate(leaf)
+        .is_ok_and(|(_, leaf)| leaf.is_ca() && leaf.issuer() == leaf.subject());
     match checked {
         // Of another CA of the same name the signature is wrong. A certificate that signs itself may be in the bundle as it is.
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
@@ -115,6 +116,22 @@ mod tests {
         assert_eq!(check(&pair, &own), Ok(()));
         assert!(check(&pair, &yesterdays).unwrap_err().contains("does not hold the CA"));
         assert!(check(&other, &yesterdays).unwrap_err().contains("is not for"));
+    }
+
+    #[test]
+    fn a_ca_that_another_one_signed_is_left_to_the_api_server() {
+        let params = || {
+            let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params
+        };
+        let mut above = params();
+        above.distinguished_name.push(rcgen::DnType::CommonName, "above");
+        let above = rcgen::CertifiedIssuer::self_signed(above, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = params().signed_by(&key, &above).unwrap().der().clone();
+        let pair = Pair::new(vec![leaf], key.serialize_der().try_into().unwrap()).unwrap();
+        assert_eq!(check(&pair, &[above.der().clone()], HOST, SystemTime::now()), Ok(()));
     }
 
     #[test]

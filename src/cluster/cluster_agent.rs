@@ -1,6 +1,7 @@
 //! Whether there is a Service behind the address of the Cluster Agent that sidecars get. Without one their agents reach nothing, and
 //! only their logs would tell.
 
+use super::asked;
 use crate::in_force::Store;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
@@ -12,9 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the Service is looked for again.
 pub const EVERY: Duration = Duration::from_secs(300);
-
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What Services of the Cluster Agent are called, whatever the release.
 const SUFFIX: &str = "cluster-agent";
@@ -93,12 +91,10 @@ async fn look(client: &Client, wanted: &Address) -> Found {
 type Listed = ObjectList<PartialObjectMeta<Service>>;
 
 async fn list(listed: impl Future<Output = Result<Listed, kube::Error>>) -> Result<Vec<Address>, String> {
-    let listed = tokio::time::timeout(PATIENCE, listed).await;
-    let listed = listed.map_err(|_| "no answer in time")?.map_err(|error| error.to_string())?;
     let address = |service: PartialObjectMeta<Service>| {
         Some(Address { namespace: service.metadata.namespace?, name: service.metadata.name? })
     };
-    Ok(listed.items.into_iter().filter_map(address).collect())
+    Ok(asked(listed).await?.items.into_iter().filter_map(address).collect())
 }
 
 fn tell(address: &Address, found: &Found, again: bool) {

@@ -3,7 +3,7 @@
 //!
 //! Not as long as the ReplicaSet whose pods read it: who deletes that to have another one made would lose the ConfigMap with it.
 
-use super::{FIELD_MANAGER, trouble::Trouble};
+use super::{FIELD_MANAGER, asked, trouble::Trouble};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use kube::{
     Api, Client,
@@ -17,9 +17,6 @@ use tokio_util::sync::CancellationToken;
 /// With this Helm leaves an object that is no longer in a release where it is. It looks at the object in the cluster for that, and at
 /// its own manifest when the release itself goes.
 const KEEP: (&str, &str) = ("helm.sh/resource-policy", "keep");
-
-/// How long one answer of the API server may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it is looked at: a rollback of Helm's takes away what Helm does not know.
 const EVERY: Duration = Duration::from_secs(120);
@@ -91,9 +88,4 @@ fn document(names: &Names, uid: &str) -> Value {
             "ownerReferences": [owner],
         },
     })
-}
-
-async fn asked<T>(asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
-    let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| "no answer in time")?;
-    answer.map_err(|error| error.to_string())
 }

@@ -1,6 +1,7 @@
 //! Whether Datadog's own injection is on beside ours: each of the two adds a sidecar then, and the API server refuses a pod of a Job
 //! that gets both.
 
+use super::asked;
 use crate::in_force::Store;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, Client, api::ListParams};
@@ -9,9 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often it is looked for.
 pub const EVERY: Duration = Duration::from_secs(3600);
-
-/// How long the answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the name of Datadog's entry ends, whatever its chart calls the configuration.
 const ENTRY: &str = ".agent.sidecar";
@@ -24,12 +22,15 @@ pub async fn watch(client: Client, store: Arc<Store>, every: Duration, stop: Can
         changes.mark_unchanged();
         if store.load().rules.config.enabled {
             let all = ListParams::default();
-            let looked = tokio::time::timeout(PATIENCE, configurations.list(&all));
-            match stop.run_until_cancelled(looked).await {
+            match stop.run_until_cancelled(asked(configurations.list(&all))).await {
                 None => return,
-                Some(Ok(Ok(list))) => list.items.iter().for_each(tell),
-                Some(Ok(Err(error))) => unknown(&error),
-                Some(Err(late)) => unknown(&late),
+                Some(Ok(list)) => list.items.iter().for_each(tell),
+                Some(Err(reason)) => {
+                    tracing::info!(
+                        reason,
+                        "Cannot tell whether Datadog's own sidecar injection is on as well"
+                    );
+                }
             }
         }
         tokio::select! {
@@ -49,10 +50,6 @@ fn tell(configuration: &MutatingWebhookConfiguration) {
              it off in the values of Datadog's chart with clusterAgent.admissionController.agentSidecarInjection.enabled=false"
         );
     }
-}
-
-fn unknown(reason: &dyn std::fmt::Display) {
-    tracing::info!(%reason, "Cannot tell whether Datadog's own sidecar injection is on as well");
 }
 
 /// The names of Datadog's entries.

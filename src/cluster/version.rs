@@ -1,6 +1,6 @@
 //! The API server's version, on which native sidecars depend.
 
-use super::trouble::Trouble;
+use super::{asked, trouble::Trouble};
 use crate::in_force::Store;
 use kube::Client;
 use std::{
@@ -19,9 +19,6 @@ pub const EVERY: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A version that is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,8 +76,7 @@ pub async fn watch(
 }
 
 async fn ask(client: &Client) -> Result<u32, String> {
-    let asked = tokio::time::timeout(PATIENCE, client.apiserver_version()).await;
-    let info = asked.map_err(|_| "no answer in time")?.map_err(|error| error.to_string())?;
+    let info = asked(client.apiserver_version()).await?;
     // EKS says 35+ for 1.35.
     let number = info.minor.trim_end_matches(|c: char| !c.is_ascii_digit());
     digits(number).ok_or_else(|| format!("its minor version is {:?}", info.minor))
