@@ -36,7 +36,7 @@ rules:
   - level: Metadata
     verbs: [create, update, patch, delete]
     resources: [{group: '', resources: [secrets]}, {group: admissionregistration.k8s.io, resources: [mutatingwebhookconfigurations]}]
-  - {level: Metadata, users: [injector], verbs: [get, list, watch]}
+  - {level: Metadata, userGroups: [injectors], verbs: [get, list, watch]}
   - {level: None}
 ";
 
@@ -56,7 +56,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: datadog-sidecar-injector}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: datadog-sidecar-injector}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: injectors}]
 ---
 apiVersion: v1
 kind: Namespace
@@ -101,6 +101,16 @@ impl ControlPlane {
     /// A client with all rights. Clients don't outlive the runtime of a test, hence one for each.
     pub async fn api(&self) -> Api {
         Api::new(client(&self.kubeconfig).await)
+    }
+
+    /// The kubeconfig of an injector that the audit log tells from the others.
+    pub fn kubeconfig_of_injector(&self, user: &str) -> PathBuf {
+        let folder = self.processes.folder();
+        self.authority.client(user, "injectors").write(folder, user);
+        let path = folder.join(format!("{user}.kubeconfig"));
+        fs::write(&path, fs::read_to_string(&self.injector_kubeconfig).unwrap().replace("injector", user))
+            .unwrap();
+        path
     }
 
     /// A kubeconfig with the rights of another user, for a process.

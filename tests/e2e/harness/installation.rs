@@ -38,7 +38,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: NAME, namespace: NAME-own}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: NAME}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: NAME}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -53,7 +53,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: NAME}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: NAME}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: injector}]
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: NAME}]
 ---
 apiVersion: v1
 kind: Service
@@ -139,7 +139,7 @@ impl Installation {
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-sidecar-injector"));
         command.arg("serve");
-        command.env_clear().env("KUBECONFIG", &cluster.injector_kubeconfig);
+        command.env_clear().env("KUBECONFIG", cluster.kubeconfig_of_injector(name));
         if !arguments.contains(&"--cert-dir") {
             command.arg("--self-managed");
         }
@@ -202,14 +202,14 @@ impl Installation {
     pub fn writes(&self) -> usize {
         let log = &self.scene.cluster.audit;
         [&self.secret, &self.webhook]
-            .map(|object| audit::writes(log, "injector", object["metadata"]["name"].as_str().unwrap()))
+            .map(|object| audit::writes(log, self.scene.name, object["metadata"]["name"].as_str().unwrap()))
             .iter()
             .sum()
     }
 
-    /// What the injectors of all tests have watched until now.
+    /// What its replicas have watched until now.
     pub fn watches(&self) -> BTreeSet<String> {
-        audit::watches(&self.scene.cluster.audit, "injector")
+        audit::watches(&self.scene.cluster.audit, self.scene.name)
     }
 
     /// The certificate that a replica serves to a caller who trusts this bundle.
